@@ -1,0 +1,167 @@
+"""Texts: find, download, verify, normalise, clean and split them."""
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from charlm_utils.files import bundled_data_dir, write_atomically
+from charlm_utils.registry import CORPORA
+
+_SHAKESPEARE_SYMBOLS = ",.?! \n:;-'"
+
+
+def list_corpora():
+    """Return the names that ``load_corpus`` takes; ``CORPORA[name]`` tells more about each."""
+    return list(CORPORA)
+
+
+def load_corpus(name, data_dir=None):
+    """Return the normalised text of a corpus: decoded UTF-8, no byte-order mark, ``\\n`` newlines.
+
+    The bundled corpora are always at hand. The real ones are read from ``data_dir``, and downloaded into
+    it when they are absent. A download is kept only if the hash of its text is the registered one.
+
+    Parameters
+    ----------
+    name : str
+        One of ``list_corpora()``.
+    data_dir : str or Path, optional
+        Folder of the real corpora. By default the one that ``CHARLM_DATA_DIR`` names, else
+        ``~/.cache/charlm-utils``.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, if a file is not UTF-8, or if its text is not the registered one.
+    FileNotFoundError
+        If the folder that was asked for does not exist.
+    OSError
+        If the download fails; the folder is left as it was.
+    """
+    if name not in CORPORA:
+        raise ValueError(f"unknown corpus {name!r}; the known ones are {', '.join(CORPORA)}")
+    corpus = CORPORA[name]
+    if corpus.url is None:
+        return _verified(corpus, read_text(bundled_data_dir() / corpus.file), corpus.file)
+    path = _data_dir(data_dir) / corpus.file
+    if not path.exists():
+        _download(corpus, path)
+    return _verified(corpus, read_text(path), f"{path}; delete the file to download it again")
+
+
+def read_text(path):
+    """Read any UTF-8 text file, with CRLF, CR or LF newlines, with or without a byte-order mark.
+
+    Returns
+    -------
+    str
+        The text without the mark, with ``\\n`` newlines.
+
+    Raises
+    ------
+    ValueError
+        If the file is not UTF-8; the message gives the position of the first bad byte.
+    """
+    data = Path(path).read_bytes()
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is not UTF-8: bad byte 0x{data[error.start]:02x} at position {error.start}; "
+            "convert the file to UTF-8 first"
+        ) from error
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def split_corpus(text, fractions=(0.9, 0.1), *, batch_size=1, time=1):
+    """Cut a text into contiguous parts, in order; nothing is shuffled and nothing is lost.
+
+    Parameters
+    ----------
+    text : str or numpy.ndarray
+        Characters, or ids ``(n,)``.
+    fractions : tuple of float
+        The share of each part; they are positive and sum to 1. The first part is for training.
+    batch_size, time : int
+        The batch shape that the first part has to fill at least once.
+
+    Returns
+    -------
+    tuple
+        As many parts as fractions, of the type of ``text``.
+
+    Raises
+    ------
+    ValueError
+        If the fractions are not positive or do not sum to 1, if the first part has fewer than
+        ``batch_size * time + 1`` characters, or if another part has fewer than 2.
+    """
+    if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-9:
+        raise ValueError(f"fractions must be positive and sum to 1, got {fractions}")
+    stops, total = [], 0.0
+    for fraction in fractions[:-1]:
+        total += fraction
+        stops.append(int(len(text) * total))
+    parts = tuple(text[a:b] for a, b in zip([0, *stops], [*stops, len(text)], strict=True))
+    needed = [batch_size * time + 1] + [2] * (len(parts) - 1)
+    for number, (part, least) in enumerate(zip(parts, needed, strict=True), start=1):
+        if len(part) < least:
+            raise ValueError(
+                f"part {number} of {len(parts)} needs at least {least} characters for batch_size={batch_size} "
+                f"and time={time}, but has {len(part)} (the whole text has {len(text)})"
+            )
+    return parts
+
+
+def clean_lines(text):
+    """Remove tabs, the blanks at both ends of every line, and lines in which nothing is left.
+
+    Indentation and empty lines carry meaning in some texts: see chapter 1 before you use it.
+    """
+    lines = (line.strip() for line in text.replace("\t", "").split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+def reduce_alphabet(text, keep=_SHAKESPEARE_SYMBOLS):
+    """Lower-case a text and replace everything but a-z and the characters of ``keep`` by a space."""
+    return re.sub(f"[^a-z{re.escape(keep)}]", " ", text.lower())
+
+
+def _data_dir(data_dir):
+    """Return the folder of the real corpora; only the default one is made when it is absent."""
+    asked = data_dir or os.environ.get("CHARLM_DATA_DIR")
+    if not asked:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "charlm-utils"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+    if not Path(asked).is_dir():
+        raise FileNotFoundError(f"the data folder {asked!s} does not exist (data_dir or CHARLM_DATA_DIR)")
+    return Path(asked)
+
+
+def _download(corpus, path):
+    """Fetch, verify and only then put a corpus in its place; nothing else is left in the folder."""
+    import keras
+
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".download-") as folder:
+        try:
+            fetched = keras.utils.get_file(corpus.file, corpus.url, cache_dir=folder, cache_subdir="")
+        except Exception as error:  # get_file raises a bare Exception
+            raise OSError(
+                f"could not download {corpus.url}: {error}. Nothing was kept. Check the connection and try "
+                f"again, or put the file at {path} yourself"
+            ) from error
+        write_atomically(path, _verified(corpus, read_text(fetched), f"{corpus.url}; nothing was kept, try again"))
+
+
+def _verified(corpus, text, origin):
+    """Return ``text`` if its hash is the registered one."""
+    digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
+    if digest != corpus.sha256:
+        raise ValueError(
+            f"the text is not the registered corpus: {len(text):,} characters with SHA-256 {digest[:12]}..., "
+            f"expected {corpus.characters:,} with {corpus.sha256[:12]}... (from {origin})"
+        )
+    return text

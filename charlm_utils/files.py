@@ -1,0 +1,47 @@
+"""Where the bundled data lies, and how a file is written so that it is never half there."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def bundled_data_dir():
+    """Return the folder of the bundled corpora and recorded runs.
+
+    In a wheel it lies inside the package, in a checkout beside it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If neither place holds it.
+    """
+    package = Path(__file__).resolve().parent
+    for folder in (package / "data", package.parent / "data"):
+        if (folder / "README.md").is_file():
+            return folder
+    raise FileNotFoundError(f"the bundled data folder is missing: looked in {package} and {package.parent}")
+
+
+def write_atomically(path, data):
+    """Write ``data`` to ``path`` through a temporary name, so that no reader ever sees half a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write; its folder is made when it is absent.
+    data : bytes or str
+        Bytes as they are; a string is written as UTF-8 with ``\\n`` newlines.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(data, str):
+        data = data.encode("utf-8")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,135 @@
+"""Networks from ids ``(batch, time)`` to logits ``(batch, time, vocab)``, with the state as an argument."""
+
+import keras
+import tensorflow as tf
+
+CELLS = {"rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
+
+
+def build_model(vocab_size, *, cell="gru", units=256, num_layers=1, embedding_dim=64, dropout=0.0):
+    """Build embedding -> recurrent layers (each with dropout on its outputs) -> logits.
+
+    Parameters
+    ----------
+    vocab_size : int
+        Number of characters.
+    cell : {"gru", "lstm", "rnn"}
+        Kind of recurrent layer.
+    units, num_layers, embedding_dim : int
+        Width and number of the recurrent layers, width of the embedding.
+    dropout : float
+        Share of each recurrent layer's outputs that is dropped in training.
+
+    Returns
+    -------
+    keras.Model
+        Float32 logits ``(batch, time, vocab_size)`` from integers ``(batch, time)``. It starts every call
+        from a zero state; :func:`forward` carries the state.
+
+    Raises
+    ------
+    ValueError
+        If the cell is unknown, a size is below 1 or the dropout is outside ``0 <= dropout < 1``.
+    """
+    if cell not in CELLS:
+        raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}")
+    sizes = {
+        "vocab_size": vocab_size,
+        "units": units,
+        "num_layers": num_layers,
+        "embedding_dim": embedding_dim,
+    }
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"{name} must be at least 1, got {size}")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
+    inputs = keras.Input((None,), dtype="int32", name="ids")  # (batch, time)
+    x = keras.layers.Embedding(vocab_size, embedding_dim)(inputs)  # (batch, time, embedding_dim)
+    for _ in range(num_layers):
+        x, *_ = CELLS[cell](units, return_sequences=True, return_state=True)(x)  # (batch, time, units)
+        if dropout:
+            x = keras.layers.Dropout(dropout)(x)
+    return keras.Model(inputs, keras.layers.Dense(vocab_size, name="logits")(x))
+
+
+def zero_states(model, batch_size):
+    """Return the state before the first character: per recurrent layer a list of zeros ``(batch_size, units)``."""
+    return [
+        [tf.zeros((batch_size, size)) for size in tf.nest.flatten(layer.cell.state_size)]
+        for layer in recurrent_layers(model)
+    ]
+
+
+def forward(model, inputs, states, training=False):
+    """Run a model over a window, from given states to new ones.
+
+    Works for any stack of Keras layers of which the recurrent ones return sequences, whether built by
+    :func:`build_model` or by hand, ``stateful`` or not: the layers' own hidden states stay untouched.
+
+    Parameters
+    ----------
+    model : keras.Model
+        One layer after another.
+    inputs : tf.Tensor
+        Integers ``(batch, time)``.
+    states : list
+        As :func:`zero_states` returns them.
+    training : bool
+        Whether dropout is at work.
+
+    Returns
+    -------
+    tuple
+        Logits ``(batch, time, vocab)`` and the states after the last step.
+    """
+    x, new_states, states = inputs, [], iter(states)
+    for layer in _layers(model):
+        if isinstance(layer, keras.layers.RNN):
+            x, *state = _explicit(layer)(x, initial_state=next(states), training=training)
+            new_states.append(state)
+        elif isinstance(layer, keras.layers.Dropout):
+            x = layer(x, training=training)
+        else:
+            x = layer(x)
+    return x, new_states
+
+
+def step(model, ids, states):
+    """Run a model over one character per row: ids ``(batch,)`` to logits ``(batch, vocab)`` and new states."""
+    x, new_states, states = ids, [], iter(states)
+    for layer in _layers(model):
+        if isinstance(layer, keras.layers.RNN):
+            x, state = layer.cell(x, next(states), training=False)
+            new_states.append(list(state))
+        elif not isinstance(layer, keras.layers.Dropout):
+            x = layer(x)
+    return x, new_states
+
+
+def recurrent_layers(model):
+    """Return the recurrent layers of a model, in order.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or if one returns only its last output.
+    """
+    layers = [layer for layer in _layers(model) if isinstance(layer, keras.layers.RNN)]
+    if not layers:
+        raise ValueError(f"the model {model.name!r} has no recurrent layer")
+    for layer in layers:
+        if not layer.return_sequences:
+            raise ValueError(f"the layer {layer.name!r} must return sequences: one output for every character")
+    return layers
+
+
+def _layers(model):
+    return [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+
+
+def _explicit(layer):
+    """Return a layer over the same cell that takes its state and gives it back."""
+    if layer.return_state and not layer.stateful:
+        return layer
+    return keras.layers.RNN(layer.cell, return_sequences=True, return_state=True)

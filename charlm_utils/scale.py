@@ -1,0 +1,46 @@
+"""Two scales for every chapter: ``reduced`` (minutes on two cores) and ``full`` (real corpora, a GPU)."""
+
+import os
+
+SCALES = ("reduced", "full")
+
+
+def current_scale():
+    """Return the scale that the environment variable ``CHARLM_SCALE`` asks for.
+
+    Returns
+    -------
+    str
+        ``"reduced"`` (the default) or ``"full"``.
+
+    Raises
+    ------
+    ValueError
+        If ``CHARLM_SCALE`` holds anything else.
+    """
+    scale = os.environ.get("CHARLM_SCALE") or "reduced"
+    if scale not in SCALES:
+        raise ValueError(f"CHARLM_SCALE must be one of {', '.join(SCALES)}, got {scale!r}")
+    return scale
+
+
+def pick(*, reduced, full):
+    """Return ``reduced`` or ``full``, whichever belongs to the current scale.
+
+    Raises
+    ------
+    ValueError
+        If ``CHARLM_SCALE`` holds an unknown scale.
+    """
+    return {"reduced": reduced, "full": full}[current_scale()]
+
+
+def describe_session():
+    """Return one line that names the device and the scale, and offers the full scale when a GPU is seen."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    line = f"device: {'GPU' if gpus else 'CPU'}, scale: {current_scale()}"
+    if gpus and current_scale() == "reduced":
+        line += ' (for the full scale, run os.environ["CHARLM_SCALE"] = "full" first)'
+    return line
