@@ -24,8 +24,8 @@ CORPORA = {
     "story": Corpus(
         "The Clock That Was Not Ordered, a story written for this book",
         "story.txt",
-        41_132,
-        "7e755bbe592000b7ad3ed0238e2e10fa01ab2895a82ba73b3c9cc9b5cd8d034d",
+        82_991,
+        "daefafc58b8f1525edd9c6cba8d5cecf4562abd4d4084ebcafdaca490eff4d9b",
     ),
     "genera": Corpus(
         "Genus names of dinosaurs, listed for this book",

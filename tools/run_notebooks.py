@@ -56,6 +56,7 @@ def run(path, output):
 
 
 def main():
+    """Run what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("notebooks", nargs="*", type=Path, help="notebooks to run; default: every chapter")
     parser.add_argument("--output", type=Path, help="folder to write to; default: in place")

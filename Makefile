@@ -1,0 +1,47 @@
+# The verbs of the project. `make book` and `make test` work from a fresh clone.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help book test lint outputs figures bench lock repository clean
+
+help:  ## list the verbs
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+book: .venv/installed  ## build the HTML book and print where it is
+	$(BIN)/jupyter-book build . -W -n --keep-going
+	@echo "The book: $(CURDIR)/_build/html/index.html"
+
+test: .venv/installed lint  ## run everything that must hold
+	$(BIN)/pytest --nbval
+
+lint: .venv/installed  ## check style and spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+
+outputs: .venv/installed  ## run every chapter and store its outputs
+	$(BIN)/python tools/run_notebooks.py
+
+figures: .venv/installed  ## draw the figures in _static again
+	for script in _static/*.py; do $(BIN)/python $$script; done
+
+bench: .venv/installed  ## measure speeds, as ratios
+	$(BIN)/python benchmarks/encode.py
+
+lock: .venv/installed  ## resolve the dependencies anew into requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements.lock
+
+repository: .venv/installed  ## set the book's one address: make repository URL=https://github.com/you/your-fork
+	$(BIN)/python tools/set_repository.py $(URL)
+
+clean:  ## remove the built book
+	rm -rf _build
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Python 3.10 to 3.13 is needed; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@

@@ -1,0 +1,44 @@
+// Plays a text that a model wrote: each character with the choices the model had. Without this script the
+// page shows the text as it is. The data is in the element itself; nothing is loaded.
+document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll(".charlm-player").forEach((player) => {
+    const steps = JSON.parse(player.dataset.steps);
+    const pre = player.querySelector("pre");
+    const prime = Array.from(pre.textContent).slice(0, Number(player.dataset.prime)).join("");
+    const written = Array.from(pre.textContent).slice(Number(player.dataset.prime));
+    let position = written.length;
+    let timer = null;
+
+    const make = (tag, parent, properties) => parent.appendChild(Object.assign(document.createElement(tag), properties));
+    const controls = make("div", player, { className: "charlm-controls" });
+    const button = (label, title, action) =>
+      make("button", controls, { type: "button", textContent: label, title, onclick: action });
+    const choices = make("div", player, { className: "charlm-choices" });
+    choices.setAttribute("role", "status");
+
+    const show = () => {
+      pre.textContent = prime + written.slice(0, position).join("");
+      make("mark", pre, { textContent: written[position] ?? "" });
+      choices.replaceChildren();
+      const [drawn, likeliest] = steps[Math.min(position, steps.length - 1)];
+      for (const [character, probability] of likeliest) {
+        const row = make("div", choices, { className: character === drawn ? "drawn" : "" });
+        make("code", row, { textContent: character });
+        make("span", row, { className: "bar" }).style.width = `${probability * 60}%`;
+        make("span", row, { textContent: probability.toFixed(2) });
+      }
+    };
+    const stop = () => { clearInterval(timer); timer = null; play.textContent = "Play"; };
+    const move = (by) => { position = Math.max(0, Math.min(steps.length - 1, position + by)); show(); };
+    const play = button("Play", "Write the text again, character by character", () => {
+      if (timer) { stop(); return; }
+      if (position >= steps.length - 1) { position = 0; }
+      play.textContent = "Pause";
+      timer = setInterval(() => (position < steps.length - 1 ? move(1) : stop()), 150);
+    });
+    button("Back", "One character back", () => { stop(); move(-1); });
+    button("Next", "One character on", () => { stop(); move(1); });
+    position = steps.length - 1;
+    show();
+  });
+});

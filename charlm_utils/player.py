@@ -1,0 +1,63 @@
+"""A text that plays itself in the page: each character with the choices that the model had."""
+
+import html
+import json
+
+import tensorflow as tf
+
+from charlm_utils.models import forward, zero_states
+from charlm_utils.plotting import visible
+from charlm_utils.sampling import generate
+
+
+class Player:
+    """What :func:`play` returns; a notebook shows it as HTML, and as plain text where no script runs.
+
+    Attributes
+    ----------
+    text : str
+        The prime and what the model wrote after it.
+    steps : list
+        Per written character a pair: its stand-in and the likeliest ``[character, probability]`` pairs.
+    """
+
+    def __init__(self, text, steps):
+        self.text, self.steps = text, steps
+
+    def _repr_html_(self):
+        steps = html.escape(json.dumps(self.steps, ensure_ascii=False), quote=True)
+        prime = len(self.text) - len(self.steps)
+        return (
+            f'<div class="charlm-player" data-prime="{prime}" data-steps="{steps}">'
+            f"<pre>{html.escape(self.text)}</pre></div>"
+        )
+
+
+def play(model, vocabulary, prime, length, *, most=5, **settings):
+    """Write a text and keep, for every character, the probabilities that it was drawn from.
+
+    Parameters
+    ----------
+    model, vocabulary, prime, length, **settings
+        As for :func:`charlm_utils.sampling.generate`, for one text.
+    most : int
+        How many of the likeliest characters to keep at each step.
+
+    Returns
+    -------
+    Player
+        Its probabilities are those of the model itself, before any temperature, with two decimals.
+
+    Raises
+    ------
+    ValueError
+        As ``generate``.
+    """
+    text = generate(model, vocabulary, prime, length, **settings)
+    logits, _ = forward(model, tf.constant(vocabulary.encode(text)[None, :-1]), zero_states(model, 1))
+    top = tf.math.top_k(tf.nn.softmax(logits[0, -length:]), min(most, len(vocabulary)))  # (length, most)
+    choices = [
+        [[visible(vocabulary.characters[i]), round(float(p), 2)] for i, p in zip(ids, probabilities, strict=True)]
+        for ids, probabilities in zip(top.indices.numpy(), top.values.numpy(), strict=True)
+    ]
+    return Player(text, list(zip(map(visible, text[-length:]), choices, strict=True)))

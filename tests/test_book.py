@@ -1,0 +1,186 @@
+"""The built book: no warnings, all files in the table of contents, nothing asked of any outside host."""
+
+import functools
+import http.server
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).resolve().parent.parent
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """Build the book with warnings as errors and return the folder of its pages."""
+    output = tmp_path_factory.mktemp("book")
+    command = [sys.executable, "-m", "jupyter_book", "build", ".", "--path-output", str(output)]
+    result = subprocess.run([*command, "-W", "-n", "--keep-going"], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
+    assert "WARNING" not in result.stdout + result.stderr
+    return output / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def pages(built):
+    pages = sorted(path for path in built.rglob("*.html") if "_static" not in path.parts)
+    assert len(pages) > 8
+    return {path.relative_to(built).as_posix(): BeautifulSoup(path.read_text("utf-8"), "html.parser") for path in pages}
+
+
+def toc_files():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+    return [toc["root"]] + [entry["file"] for part in toc["parts"] for entry in part["chapters"]]
+
+
+def test_table_of_contents_equals_files():
+    chapters = {path.relative_to(ROOT).with_suffix("").as_posix() for path in (ROOT / "chapters").glob("*.ipynb")}
+    others = {path.stem for path in ROOT.glob("*.md")} - {"README", "CONTRIBUTING"}
+    assert sorted(toc_files()) == sorted(chapters | others)
+
+
+def test_intro_links_every_chapter():
+    intro = (ROOT / "intro.md").read_text("utf-8")
+    for file in toc_files():
+        if file.startswith("chapters/"):
+            assert f"({file}.ipynb)" in intro
+
+
+def test_every_citation_resolves_and_every_entry_is_cited(pages):
+    keys = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "references.bib").read_text("utf-8"), re.M))
+    sources = [*ROOT.glob("*.md"), *(ROOT / "chapters").glob("*.ipynb")]
+    cited = {
+        key.strip()
+        for path in sources
+        for group in re.findall(r"\{cite:\w+\}`([^`]+)`", path.read_text("utf-8"))
+        for key in group.split(",")
+    }
+    assert cited == keys
+    listed = pages["bibliography.html"].select("[role=doc-biblioentry], .citation")
+    assert len(listed) >= len(keys)
+
+
+def test_every_chapter_has_a_colab_button_with_the_book_s_address(pages):
+    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+    owner_and_name = config["repository"]["url"].removeprefix("https://github.com/")
+    for file in toc_files():
+        if file.startswith("chapters/"):
+            links = [a.get("href", "") for a in pages[f"{file}.html"].find_all("a")]
+            assert f"https://colab.research.google.com/github/{owner_and_name}/blob/main/{file}.ipynb" in links
+            setup = (ROOT / f"{file}.ipynb").read_text("utf-8")
+            assert config["repository"]["url"] in setup
+
+
+def test_pages_name_no_outside_host_to_load_from(built, pages):
+    loading = {"script": "src", "img": "src", "iframe": "src", "source": "src", "audio": "src", "video": "src"}
+    for name, page in pages.items():
+        addresses = [tag.get(attribute) or "" for kind, attribute in loading.items() for tag in page.find_all(kind)]
+        links = [tag for tag in page.find_all("link") if set(tag.get("rel", [])) & {"stylesheet", "preload", "icon"}]
+        addresses += [tag.get("href") or "" for tag in links]
+        assert not [a for a in addresses if re.match(r"(https?:)?//", a)], name
+        inline = " ".join(script.string or "" for script in page.find_all("script"))
+        assert "thebe" not in inline.lower(), name
+    for sheet in built.rglob("*.css"):
+        assert not re.search(r"(url\(|@import)\s*['\"]?(https?:)?//", sheet.read_text("utf-8", "replace")), sheet.name
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must have Chromium or Chrome")
+        pytest.skip("neither Chromium nor Chrome is installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+
+
+@pytest.fixture(scope="session")
+def address(built):
+    """Serve the book on this machine."""
+    handler = functools.partial(QuietHandler, directory=str(built))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def tab(browser, address):
+    """A page that keeps the addresses it asked for and the errors of its scripts."""
+    page = browser.new_page()
+    page.asked, page.errors = [], []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    yield page
+    page.close()
+
+
+def outside(tab, address):
+    return [url for url in tab.asked if not url.startswith((address, "data:", "blob:"))]
+
+
+def test_no_page_asks_an_outside_host_and_no_script_fails(tab, address, pages):
+    for name in pages:
+        tab.goto(f"{address}/{name}", wait_until="networkidle")
+    assert len(tab.asked) > len(pages)
+    assert not outside(tab, address)
+    assert not tab.errors
+
+
+def test_mathematics_icons_figures_and_search_work_offline(tab, address):
+    tab.goto(f"{address}/chapters/07_keras_stateful_gru.html", wait_until="networkidle")
+    tab.wait_for_selector("mjx-container svg", state="attached")
+    assert tab.locator("mjx-container").count() > 10
+    assert "Font Awesome" in tab.evaluate(
+        "[...document.fonts].filter(f => f.status == 'loaded').map(f => f.family).join()"
+    )
+    for image in tab.locator("article img").all():
+        image.scroll_into_view_if_needed()
+        assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+        assert len(image.get_attribute("alt")) > 10
+    tab.goto(f"{address}/search.html?q=perplexity", wait_until="networkidle")
+    tab.wait_for_selector("#search-results li a")
+    assert not outside(tab, address)
+
+
+def test_player_steps_through_the_text(tab, address):
+    tab.goto(f"{address}/chapters/07_keras_stateful_gru.html", wait_until="networkidle")
+    player = tab.locator(".charlm-player")
+    before = player.locator("pre").inner_text()
+    player.get_by_role("button", name="Back").click()
+    after = player.locator("pre").inner_text()
+    assert len(after) < len(before) and before.startswith(after[:-1])
+    assert player.locator(".charlm-choices code").count() == 5
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_pages_do_not_scroll_sideways(tab, address, pages, width):
+    tab.set_viewport_size({"width": width, "height": 800})
+    for name in pages:
+        if name.startswith("chapters/") or name in ("intro.html", "notation.html", "api.html"):
+            tab.goto(f"{address}/{name}", wait_until="load")
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width, name

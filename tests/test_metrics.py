@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from charlm_utils.metrics import bits_per_char, novel_fraction, perplexity
+
+
+@pytest.mark.parametrize(("nats", "bits"), [(0, 0), (np.log(2), 1), (np.log(32), 5), (1.4697, 2.120328)])
+def test_bits_are_nats_divided_by_ln_2(nats, bits):
+    assert bits_per_char(nats) == pytest.approx(bits, rel=1e-6)
+
+
+@pytest.mark.parametrize(("nats", "choices"), [(0, 1), (np.log(65), 65), (1.5, 4.4816891)])
+def test_perplexity_is_the_number_of_equally_likely_choices(nats, choices):
+    assert perplexity(nats) == pytest.approx(choices, rel=1e-6)
+
+
+def test_perplexity_is_two_to_the_bits_also_for_arrays():
+    nats = np.array([0.5, 1.25, 3.0])
+    np.testing.assert_allclose(perplexity(nats), 2 ** bits_per_char(nats))
+
+
+@pytest.mark.parametrize(
+    ("samples", "known", "share"),
+    [
+        (["Rex", "Nexus"], ["Rex"], 0.5),
+        (["Rex", "Rex", "Rex", "Nexus"], ["Rex"], 0.25),  # samples count as often as they occur
+        (["rex", "Rex "], ["Rex"], 1.0),  # only the very same text is known
+        (["Rex"], ["Rex", "Nexus"], 0.0),
+        (["Rex"], [], 1.0),
+    ],
+)
+def test_novel_fraction_counts_the_samples_that_are_not_known(samples, known, share):
+    assert novel_fraction(samples, known) == share
+
+
+def test_novel_fraction_takes_any_iterable_of_known_texts():
+    assert novel_fraction(["a", "b", "a", "c"], (name for name in "ab")) == 0.25
+
+
+def test_novel_fraction_of_no_samples_is_refused():
+    with pytest.raises(ValueError, match="at least one sample, got none"):
+        novel_fraction([], ["Rex"])

@@ -1,0 +1,157 @@
+import matplotlib
+import pytest
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import to_rgba
+
+from charlm_utils.plotting import (
+    COLOURS,
+    plot_history,
+    plot_next_character,
+    plot_windows,
+    use_book_style,
+    visible,
+)
+
+HISTORY = {"train": [3.0, 2.5, 2.25], "validation": [2.75, 2.5], "seconds": [1.0, 2.0, 3.0]}
+
+
+@pytest.fixture
+def ax():
+    figure, (left, right) = plt.subplots(1, 2)
+    plt.sca(right)  # so that a function that ignores its argument draws on the wrong axes
+    yield left
+    assert not right.has_data()
+    plt.close(figure)
+
+
+@pytest.fixture
+def no_axes():
+    plt.close("all")
+    yield
+    plt.close("all")
+
+
+def legend_texts(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda **where: plot_history(HISTORY, **where),
+        lambda **where: plot_next_character([0.5, 0.25, 0.25], "abc", **where),
+        lambda **where: plot_windows(["abc", "bcd"], **where),
+    ],
+)
+def test_every_figure_draws_on_the_axes_it_is_given_and_returns_them(ax, draw):
+    assert draw(ax=ax) is ax
+    assert ax.has_data() or ax.patches
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plot_history(HISTORY),
+        lambda: plot_next_character([0.5, 0.5], "ab"),
+        lambda: plot_windows(["ab"]),
+    ],
+)
+def test_every_figure_makes_axes_when_it_is_given_none(no_axes, draw):
+    ax = draw()
+    assert ax is plt.gca()
+    assert len(plt.get_fignums()) == 1
+
+
+def test_history_draws_both_losses_over_epochs_counted_from_one(ax):
+    plot_history(HISTORY, ax)
+    train, validation = ax.get_lines()
+    np.testing.assert_array_equal(train.get_xydata(), [[1, 3.0], [2, 2.5], [3, 2.25]])
+    np.testing.assert_array_equal(validation.get_xydata(), [[1, 2.75], [2, 2.5]])
+    assert train.get_linestyle() != validation.get_linestyle()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "nats per character")
+    assert legend_texts(ax) == ["train", "validation"]
+
+
+@pytest.mark.parametrize("history", [{"train": [1.0], "validation": []}, {"train": [1.0]}])
+def test_history_without_validation_draws_the_training_loss_alone(ax, history):
+    plot_history(history, ax)
+    assert legend_texts(ax) == ["train"]
+    assert len(ax.get_lines()) == 1
+
+
+def test_history_labels_tell_two_models_apart(ax):
+    plot_history(HISTORY, ax, label="GRU")
+    plot_history({"validation": [2.0]}, ax, label="LSTM")
+    assert legend_texts(ax) == ["GRU train", "GRU validation", "LSTM validation"]
+
+
+def test_history_marks_whole_epochs_only(ax):
+    plot_history({"train": [3.0, 2.0]}, ax)
+    ticks = ax.get_xticks()
+    np.testing.assert_array_equal(ticks, np.round(ticks))
+
+
+def test_next_character_bars_stand_from_the_likeliest_down_with_visible_names(ax):
+    plot_next_character([0.1, 0.4, 0.2, 0.3], "a b\n", ax, most=3)
+    assert [bar.get_height() for bar in ax.patches] == [0.4, 0.3, 0.2]
+    ax.figure.canvas.draw()
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["\u2423", "\u21b5", "b"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("next character", "probability")
+
+
+def test_next_character_keeps_the_order_of_equals_and_shows_at_most_twelve(ax):
+    characters = "abcdefghijklmnop"
+    plot_next_character(np.full(16, 1 / 16), characters, ax)
+    ax.figure.canvas.draw()
+    assert [label.get_text() for label in ax.get_xticklabels()] == list(characters[:12])
+
+
+@pytest.mark.parametrize("probabilities", [[0.5, 0.5], [[0.2, 0.3, 0.5]], [0.25] * 4])
+def test_next_character_refuses_as_many_probabilities_as_it_has_no_names_for(ax, probabilities):
+    with pytest.raises(ValueError, match="each of 3 characters"):
+        plot_next_character(probabilities, "abc", ax)
+
+
+def test_windows_draw_one_box_with_its_character_per_place(ax):
+    plot_windows(["a b", "cd"], ax)
+    assert [(text.get_position(), text.get_text()) for text in ax.texts] == [
+        ((0, 0), "a"),
+        ((1, 0), "\u2423"),
+        ((2, 0), "b"),
+        ((0, 1), "c"),
+        ((1, 1), "d"),
+    ]
+    assert [(box.get_x() + 0.5, box.get_y() + 0.5) for box in ax.patches] == [t.get_position() for t in ax.texts]
+    assert ax.get_xlim() == (-0.5, 2.5)
+    assert ax.get_ylim() == (1.5, -0.5)  # the first row on top
+
+
+def test_windows_colour_rows_or_the_numbers_they_are_given(ax):
+    plot_windows(["ab", "cd"], ax)
+    by_row = [box.get_facecolor() for box in ax.patches]
+    assert by_row[0] == by_row[1] != by_row[2] == by_row[3]
+    plot_windows(["ab", "cd"], ax, colours=[[0, 1], [1, len(COLOURS)]])  # numbers start over after the palette
+    by_number = [box.get_facecolor() for box in ax.patches[4:]]
+    assert by_number[0] == by_number[3] != by_number[1] == by_number[2]
+
+
+@pytest.mark.parametrize(("character", "stand_in"), [(" ", "\u2423"), ("\n", "\u21b5"), ("\t", "\u21e5"), ("a", "a")])
+def test_blanks_get_a_visible_stand_in_and_letters_stay(character, stand_in):
+    assert visible(character) == stand_in
+
+
+def test_book_style_keeps_a_white_ground_and_cycles_through_the_palette():
+    with plt.rc_context():
+        use_book_style()
+        assert to_rgba(plt.rcParams["figure.facecolor"]) == (1, 1, 1, 1)
+        assert plt.rcParams["axes.prop_cycle"].by_key()["color"] == list(COLOURS)
+
+
+def test_the_colours_are_distinct_and_from_okabe_and_itos_palette():
+    published = {"#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
+    assert set(COLOURS) <= published
+    assert len(set(COLOURS)) == len(COLOURS)

@@ -1,0 +1,285 @@
+import json
+import os
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from charlm_utils.vocabulary import Vocabulary
+
+CHUNK = 32_768  # encode works through the text in pieces of this many characters
+
+TEXTS = {
+    "ascii": "banana bread\n\tand 'jam'",
+    "greek": "\u039c\u1fc6\u03bd\u03b9\u03bd \u1f04\u03b5\u03b9\u03b4\u03b5, \u03b8\u03b5\u03ac",
+    "chinese": "\u5929\u5730\u7384\u9ec4\uff0c\u5b87\u5b99\u6d2a\u8352\u3002",
+    "combining marks": "e\u0301 and \u00e9 differ; Z\u0335\u0324\u0301",
+    "emoji": "\U0001f996\U0001f469\u200d\U0001f469\u200d\U0001f467 \u2764\ufe0f\U0001f1e9\U0001f1ea",
+    "right to left": "\u05d1\u05b0\u05bc\u05e8\u05b5\u05d0\u05e9\u05d9\u05ea \u0633\u0644\u0627\u0645 \u200f.",
+    "lone surrogates": "a\ud800b\udfffc",
+    "extremes": "\x00\U0010ffff\uffff\ufeff\x7f",
+}
+
+any_text = st.text(st.characters(codec=None, exclude_categories=()))  # every code point, surrogates included
+thorough = settings(deadline=None, max_examples=200)
+
+
+def naive_ids(vocabulary, text):
+    order = {character: i for i, character in enumerate(vocabulary.characters)}
+    return [order[character] for character in text]
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+def test_any_script_is_encoded_as_int32_and_decoded_again(text):
+    vocabulary = Vocabulary.from_text(text)
+    ids = vocabulary.encode(text)
+    assert ids.dtype == np.int32
+    assert ids.shape == (len(text),)
+    assert ids.tolist() == naive_ids(vocabulary, text)
+    assert vocabulary.decode(ids) == text
+
+
+@thorough
+@given(any_text.filter(len))
+@example("\ud83d\ude00")  # two lone surrogates, not the emoji that they make together in UTF-16
+def test_decode_undoes_encode_for_any_text(text):
+    vocabulary = Vocabulary.from_text(text)
+    ids = vocabulary.encode(text)
+    assert ids.tolist() == naive_ids(vocabulary, text)
+    assert vocabulary.decode(ids) == text
+
+
+@thorough
+@given(any_text.filter(len), any_text)
+def test_unknown_characters_are_reported_at_the_first_place_or_skipped(known, text):
+    vocabulary = Vocabulary.from_text(known)
+    kept = "".join(character for character in text if character in set(known))
+    assert vocabulary.encode(text, unknown="skip").tolist() == naive_ids(vocabulary, kept)
+    if kept == text:
+        assert vocabulary.encode(text).tolist() == naive_ids(vocabulary, text)
+    else:
+        position = next(i for i, character in enumerate(text) if character not in set(known))
+        with pytest.raises(ValueError, match=rf"at position {position}\b") as caught:
+            vocabulary.encode(text)
+        assert f"U+{ord(text[position]):04X}" in str(caught.value)
+
+
+@given(any_text.filter(len))
+@settings(deadline=None, max_examples=100)
+def test_from_text_holds_the_distinct_characters_sorted_by_code_point(text):
+    vocabulary = Vocabulary.from_text(text)
+    assert [ord(character) for character in vocabulary.characters] == sorted({ord(character) for character in text})
+    assert len(vocabulary) == len(set(text))
+
+
+def test_a_given_order_of_characters_is_kept():
+    vocabulary = Vocabulary(["z", "\n", "a"])
+    assert vocabulary.characters == "z\na"
+    assert vocabulary.encode("a\nz").tolist() == [2, 1, 0]
+    assert Vocabulary("z\na") == vocabulary != Vocabulary("a\nz")
+
+
+def test_the_empty_text_gives_no_ids_and_no_ids_the_empty_text():
+    vocabulary = Vocabulary("ab")
+    assert vocabulary.encode("").shape == (0,)
+    assert vocabulary.encode("").dtype == np.int32
+    assert vocabulary.decode([]) == vocabulary.decode(vocabulary.encode("")) == ""
+
+
+@pytest.mark.parametrize("length", [CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5])
+def test_long_texts_are_encoded_whole(length):
+    text = ("the quick brown fox \u03b1\U0001f98a" * (length // 20))[:length]
+    vocabulary = Vocabulary.from_text(text)
+    ids = vocabulary.encode(text)
+    assert ids.tolist() == naive_ids(vocabulary, text)
+    assert vocabulary.decode(ids) == text
+
+
+@pytest.mark.parametrize("position", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 70_000])
+@pytest.mark.parametrize("character", ["A", "\u00e9", "\u0436", "\U0001f996", "\ud800"])
+def test_an_unknown_character_is_named_with_code_point_and_position(position, character):
+    vocabulary = Vocabulary.from_text("ac\u0400")  # unknown ones below, between and above the known ones
+    text = "a" * position + character + "c" * 10 + character
+    with pytest.raises(ValueError) as caught:
+        vocabulary.encode(text)
+    message = str(caught.value)
+    assert repr(character) in message
+    assert f"U+{ord(character):04X}" in message
+    assert f"position {position}:" in message
+    assert 'unknown="skip"' in message
+
+
+def test_skip_drops_unknown_characters_in_every_chunk():
+    text = ("ab?" * CHUNK)[: 2 * CHUNK + 7]
+    ids = Vocabulary("ba").encode(text, unknown="skip")
+    assert ids.dtype == np.int32
+    assert Vocabulary("ba").decode(ids) == text.replace("?", "")
+
+
+@pytest.mark.parametrize("unknown", ["ignore", "", None, True])
+def test_unknown_takes_one_of_two_words_even_if_nothing_is_unknown(unknown):
+    with pytest.raises(ValueError, match='"error" or "skip"') as caught:
+        Vocabulary("ab").encode("ab", unknown=unknown)
+    assert repr(unknown) in str(caught.value)
+
+
+def test_encode_is_many_times_faster_than_a_loop_over_the_characters():
+    text = "the quick brown fox jumps over the lazy dog\n" * 20_000
+    vocabulary = Vocabulary.from_text(text)
+
+    def fastest(call):
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            call()
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    assert fastest(lambda: vocabulary.encode(text)) < fastest(lambda: naive_ids(vocabulary, text)) / 3
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.uint32, np.int64])
+def test_decode_takes_any_integer_type(dtype):
+    assert Vocabulary("abc").decode(np.array([2, 0, 1, 2], dtype)) == "cabc"
+
+
+def test_decode_takes_a_list():
+    assert Vocabulary("abc").decode([2, 0]) == "ca"
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        ([0, 3, 1], "between 0 and 2, got 3"),
+        ([0, -1, 1], "between 0 and 2, got -1"),
+        ([[0, 1], [1, 2]], r"one axis, got shape \(2, 2\)"),
+        (1, r"one axis, got shape \(\)"),
+        ([0.0, 1.0], "integers, got float64"),
+        ([True, False], "integers, got bool"),
+    ],
+)
+def test_decode_refuses_what_is_not_a_row_of_ids(ids, message):
+    with pytest.raises(ValueError, match=message):
+        Vocabulary("abc").decode(ids)
+
+
+@pytest.mark.parametrize(
+    ("characters", "message"),
+    [
+        ("", "at least one character"),
+        ([], "at least one character"),
+        ("abca", "'a' more than once"),
+        (["a", "bc"], "one character, got 'bc'"),
+        (["a", ""], "one character, got ''"),
+        (["a", 3], "one character, got 3"),
+    ],
+)
+def test_a_vocabulary_refuses_characters_that_are_none(characters, message):
+    with pytest.raises(ValueError, match=message):
+        Vocabulary(characters)
+
+
+def test_from_text_refuses_the_empty_text():
+    with pytest.raises(ValueError, match="at least one character"):
+        Vocabulary.from_text("")
+
+
+def test_length_membership_equality_hash_and_repr():
+    vocabulary = Vocabulary.from_text("banana")
+    assert len(vocabulary) == 3
+    assert "n" in vocabulary
+    assert "x" not in vocabulary
+    assert vocabulary == Vocabulary("abn")
+    assert vocabulary != "abn"
+    assert len({vocabulary, Vocabulary("abn"), Vocabulary("nab")}) == 2
+    assert repr(vocabulary) == "Vocabulary('abn')"
+
+
+@pytest.mark.parametrize("not_a_character", ["", "ab", "abn"])
+def test_only_single_characters_are_members(not_a_character):
+    assert not_a_character not in Vocabulary("abn")
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+def test_a_saved_vocabulary_is_json_and_loads_equal(tmp_path, text):
+    vocabulary = Vocabulary(sorted(set(text), reverse=True))
+    vocabulary.save(tmp_path / "vocabulary.json")
+    json.loads((tmp_path / "vocabulary.json").read_text(encoding="utf-8"))
+    loaded = Vocabulary.load(tmp_path / "vocabulary.json")
+    assert loaded == vocabulary
+    np.testing.assert_array_equal(loaded.encode(text), vocabulary.encode(text))
+    assert [path.name for path in tmp_path.iterdir()] == ["vocabulary.json"]
+
+
+@settings(deadline=None, max_examples=100)
+@given(characters=any_text.filter(len))
+@example(characters="\ud83d\ude00")  # adjacent lone surrogates: json.loads would join them to one emoji
+def test_load_undoes_save_for_any_characters(tmp_path_factory, characters):
+    path = tmp_path_factory.getbasetemp() / "any-vocabulary.json"
+    vocabulary = Vocabulary.from_text(characters)
+    vocabulary.save(str(path))
+    assert Vocabulary.load(str(path)) == vocabulary
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not JSON",
+        b'{"characters": "ab',
+        b"\xff\xfe\x00",
+        b"[]",
+        b"null",
+        b'{"letters": "ab"}',
+        b'{"characters": null}',
+        b'{"characters": 5}',
+        b'{"characters": ""}',
+        b'{"characters": "aba"}',
+        b'{"characters": ["a", "bc"]}',
+    ],
+)
+def test_a_damaged_file_is_refused_by_name(tmp_path, content):
+    path = tmp_path / "vocabulary.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="vocabulary.json is not a saved vocabulary"):
+        Vocabulary.load(path)
+
+
+def test_a_missing_file_is_reported_as_missing(tmp_path):
+    with pytest.raises(FileNotFoundError, match="vocabulary.json"):
+        Vocabulary.load(tmp_path / "vocabulary.json")
+
+
+@pytest.mark.parametrize("name", ["ascii", "greek", "chinese", "emoji"])
+def test_ids_are_those_of_keras_string_lookup(name):
+    text = TEXTS[name]
+    vocabulary = Vocabulary.from_text(text)
+    lookup = keras.layers.StringLookup(vocabulary=sorted(set(text)), mask_token=None, num_oov_indices=0)
+    np.testing.assert_array_equal(lookup(list(text)), vocabulary.encode(text))
+    assert lookup.vocabulary_size() == len(vocabulary)
+
+
+def test_ids_are_the_same_in_processes_that_hash_differently():
+    text = "the quick brown fox jumps over the lazy dog, \u03b1\u03b2\U0001f98a"
+    program = (
+        "from charlm_utils.vocabulary import Vocabulary\n"
+        f"text = {ascii(text)}\n"
+        "print(hash(text), *Vocabulary.from_text(text).encode(text))"
+    )
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        for seed in ("1", "2")
+    ]
+    assert outputs[0][0] != outputs[1][0]
+    assert outputs[0][1:] == outputs[1][1:] == [str(i) for i in Vocabulary.from_text(text).encode(text)]
