@@ -1,4 +1,4 @@
-"""Texts: find, download, verify, normalise, clean and split them."""
+"""Texts: find, download, verify, normalize, clean and split them."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ def list_corpora():
 
 
 def load_corpus(name, data_dir=None):
-    """Return the normalised text of a corpus: decoded UTF-8, no byte-order mark, ``\\n`` newlines.
+    """Return the normalized text of a corpus: decoded UTF-8, no byte-order mark, ``\\n`` newlines.
 
     The bundled corpora are always at hand. The real ones are read from ``data_dir``, and downloaded into
     it when they are absent. A download is kept only if the hash of its text is the registered one.

@@ -3,8 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-# Okabe and Ito's palette: told apart by readers with any colour vision, on white and on black.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+# Okabe and Ito's palette: told apart by readers with any color vision, on white and on black.
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 
 
 def use_book_style():
@@ -15,7 +15,7 @@ def use_book_style():
             "figure.dpi": 100,
             "figure.facecolor": "white",
             "figure.constrained_layout.use": True,
-            "axes.prop_cycle": plt.cycler(color=COLOURS),
+            "axes.prop_cycle": plt.cycler(color=COLORS),
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.grid": True,
@@ -86,7 +86,7 @@ def plot_next_character(probabilities, characters, ax=None, most=12):
     return ax
 
 
-def plot_windows(rows, ax=None, colours=None):
+def plot_windows(rows, ax=None, colors=None):
     """Draw rows of characters as a grid of boxes, so that one can see which character goes where.
 
     Parameters
@@ -95,8 +95,8 @@ def plot_windows(rows, ax=None, colours=None):
         One string per row; they may differ in length.
     ax : matplotlib.axes.Axes, optional
         Where to draw.
-    colours : list of list of int, optional
-        A number for every box; boxes with equal numbers have equal colours. By default each row has its own.
+    colors : list of list of int, optional
+        A number for every box; boxes with equal numbers have equal colors. By default each row has its own.
 
     Returns
     -------
@@ -105,8 +105,8 @@ def plot_windows(rows, ax=None, colours=None):
     ax = ax or plt.gca()
     for y, row in enumerate(rows):
         for x, character in enumerate(row):
-            number = y if colours is None else colours[y][x]
-            box = plt.Rectangle((x - 0.5, y - 0.5), 1, 1, fc=COLOURS[number % len(COLOURS)], ec="white", alpha=0.45)
+            number = y if colors is None else colors[y][x]
+            box = plt.Rectangle((x - 0.5, y - 0.5), 1, 1, fc=COLORS[number % len(COLORS)], ec="white", alpha=0.45)
             ax.add_patch(box)
             ax.text(x, y, visible(character), ha="center", va="center", family="monospace")
     longest = max(len(row) for row in rows)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Corpus:
-    """What the registry knows of a corpus; ``sha256`` is that of its normalised text in UTF-8."""
+    """What the registry knows of a corpus; ``sha256`` is that of its normalized text in UTF-8."""
 
     title: str
     file: str
@@ -51,11 +51,11 @@ CORPORA = {
         "Leo Tolstoy, War and Peace",
         "warpeace_input.txt",
         3_196_214,
-        "e9d70c7cd26da7bb53c09a90844647f75cd2ef081b6aa358290a8cf7184d889b",
+        "e9d70cc7d26da7bb53c09a90844647f75cd2ef081b6aa358290a8cf7184d889b",
         "https://cs.stanford.edu/people/karpathy/char-rnn/warpeace_input.txt",
     ),
     "dinos": Corpus(
-        "1,536 names of dinosaurs, the list of the older tutorial",
+        "Names of dinosaurs, the list of the older tutorial",
         "dinos.txt",
         19_913,
         "0704eb65c34137226ad13023cfaa77edf70222aaaf3e2a926b9b791a25b025f6",

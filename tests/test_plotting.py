@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.colors import to_rgba
 
 from charlm_utils.plotting import (
-    COLOURS,
+    COLORS,
     plot_history,
     plot_next_character,
     plot_windows,
@@ -130,11 +130,11 @@ def test_windows_draw_one_box_with_its_character_per_place(ax):
     assert ax.get_ylim() == (1.5, -0.5)  # the first row on top
 
 
-def test_windows_colour_rows_or_the_numbers_they_are_given(ax):
+def test_windows_color_rows_or_the_numbers_they_are_given(ax):
     plot_windows(["ab", "cd"], ax)
     by_row = [box.get_facecolor() for box in ax.patches]
     assert by_row[0] == by_row[1] != by_row[2] == by_row[3]
-    plot_windows(["ab", "cd"], ax, colours=[[0, 1], [1, len(COLOURS)]])  # numbers start over after the palette
+    plot_windows(["ab", "cd"], ax, colors=[[0, 1], [1, len(COLORS)]])  # numbers start over after the palette
     by_number = [box.get_facecolor() for box in ax.patches[4:]]
     assert by_number[0] == by_number[3] != by_number[1] == by_number[2]
 
@@ -148,10 +148,10 @@ def test_book_style_keeps_a_white_ground_and_cycles_through_the_palette():
     with plt.rc_context():
         use_book_style()
         assert to_rgba(plt.rcParams["figure.facecolor"]) == (1, 1, 1, 1)
-        assert plt.rcParams["axes.prop_cycle"].by_key()["color"] == list(COLOURS)
+        assert plt.rcParams["axes.prop_cycle"].by_key()["color"] == list(COLORS)
 
 
-def test_the_colours_are_distinct_and_from_okabe_and_itos_palette():
+def test_the_colors_are_distinct_and_from_okabe_and_itos_palette():
     published = {"#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
-    assert set(COLOURS) <= published
-    assert len(set(COLOURS)) == len(COLOURS)
+    assert set(COLORS) <= published
+    assert len(set(COLORS)) == len(COLORS)

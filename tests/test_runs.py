@@ -1,0 +1,156 @@
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+from charlm_utils.files import bundled_data_dir
+from charlm_utils.models import build_model
+from charlm_utils.runs import list_runs, load_run, save_run
+from charlm_utils.vocabulary import Vocabulary
+
+VOCABULARY = Vocabulary("cab\n\u03b1\U0001f996")
+SHAPE = {"cell": "lstm", "units": 5, "num_layers": 2, "embedding_dim": 3, "dropout": 0.1}
+RECORD = {"model": SHAPE, "history": {"train": [1.5, 1.25]}, "sample": "\u03b1\U0001f996\n", "corpus": "play"}
+
+
+def small_model(seed=1):
+    keras.utils.set_random_seed(seed)
+    return build_model(len(VOCABULARY), **SHAPE)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    save_run(folder, small_model(), VOCABULARY, RECORD)
+    return folder
+
+
+@pytest.fixture
+def run_dir(saved, tmp_path):
+    """A copy of the saved run, to load or to damage."""
+    return shutil.copytree(saved, tmp_path / "tiny")
+
+
+def test_a_saved_run_is_loaded_with_the_same_model_vocabulary_and_record(run_dir):
+    run = load_run("tiny", run_dir.parent)
+    assert run.name == "tiny"
+    assert run.vocabulary == VOCABULARY
+    assert run.record.items() >= RECORD.items()
+    model = small_model()
+    ids = VOCABULARY.encode("ab\u03b1c")[None]
+    np.testing.assert_allclose(run.model(ids), model(ids), atol=2e-3)
+    assert np.abs(run.model(ids) - small_model(seed=2)(ids)).max() > 2e-3
+    for loaded, saved in zip(run.model.get_weights(), model.get_weights(), strict=True):
+        assert loaded.dtype == np.float32
+        np.testing.assert_array_equal(loaded, saved.astype(np.float16))
+    assert [layer.name.split("_")[0] for layer in run.model.layers[1:]] == [
+        *("embedding", "lstm", "dropout", "lstm", "dropout", "logits")
+    ]
+
+
+def test_a_run_is_three_files_that_are_json_or_plain_arrays(run_dir):
+    assert sorted(path.name for path in run_dir.iterdir()) == ["run.json", "vocabulary.json", "weights.npz"]
+    record = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
+    assert {"date", "python", "tensorflow", "keras", "machine", "devices"} <= set(record["provenance"])
+    assert record["provenance"]["keras"] == keras.__version__
+    with np.load(run_dir / "weights.npz", allow_pickle=False) as weights:
+        assert {weights[name].dtype for name in weights.files} == {np.dtype(np.float16)}
+
+
+def test_saving_twice_replaces_the_run_and_the_record_handed_in_stays_as_it_was(run_dir):
+    record = dict(RECORD)
+    save_run(str(run_dir), small_model(seed=2), VOCABULARY, record)
+    assert record == RECORD
+    first = load_run("tiny", str(run_dir.parent)).model.get_weights()[0]
+    np.testing.assert_array_equal(first, small_model(seed=2).get_weights()[0].astype(np.float16))
+
+
+def test_a_run_of_more_than_a_hundred_arrays_keeps_their_order(tmp_path):
+    shape = {"cell": "rnn", "units": 1, "num_layers": 34, "embedding_dim": 1}
+    model = build_model(len(VOCABULARY), **shape)
+    model.set_weights([np.full(w.shape, i / 8) for i, w in enumerate(model.get_weights())])
+    assert len(model.get_weights()) > 100
+    save_run(tmp_path / "deep", model, VOCABULARY, {"model": shape})
+    for loaded, saved in zip(load_run("deep", tmp_path).model.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(loaded, saved)
+
+
+def test_list_runs_names_complete_runs_in_order(tmp_path):
+    for name in ("b", "a", "unfinished"):
+        (tmp_path / name).mkdir()
+    for name in ("b", "a"):
+        (tmp_path / name / "run.json").write_text("{}")
+    (tmp_path / "run.json").write_text("{}")
+    assert list_runs(tmp_path) == list_runs(str(tmp_path)) == ["a", "b"]
+
+
+def test_a_folder_without_runs_has_none(tmp_path):
+    assert list_runs(tmp_path) == list_runs(tmp_path / "missing") == []
+
+
+def test_list_runs_looks_among_those_of_the_book_by_default():
+    folder = bundled_data_dir() / "runs"
+    expected = sorted(path.name for path in folder.iterdir() if (path / "run.json").exists()) if folder.exists() else []
+    assert list_runs() == expected
+
+
+def test_a_missing_run_lists_the_known_ones(run_dir):
+    with pytest.raises(ValueError, match="no run 'huge' in .*; there are: tiny") as caught:
+        load_run("huge", run_dir.parent)
+    assert str(run_dir.parent) in str(caught.value)
+
+
+def test_a_missing_run_in_an_empty_folder_says_that_there_are_none(tmp_path):
+    with pytest.raises(ValueError, match="there are: none"):
+        load_run("huge", tmp_path)
+
+
+def damage_bit(data):
+    """Turn around one byte in the middle, as a bad disk would."""
+    return data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 0xFF]) + data[len(data) // 2 + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("run.json", lambda data: b""),
+        ("run.json", lambda data: data[:-20]),
+        ("run.json", lambda data: b"[]"),
+        ("run.json", lambda data: b"{}"),
+        ("run.json", lambda data: b'{"model": null}'),
+        ("run.json", lambda data: b'{"model": {"cell": "transformer"}}'),
+        ("run.json", lambda data: b'{"model": {"unit": 5}}'),
+        ("run.json", lambda data: data.replace(b'"units": 5', b'"units": 6')),
+        ("run.json", lambda data: data.replace(b'"num_layers": 2', b'"num_layers": 1')),
+        ("run.json", lambda data: b"\xff" + data),
+        ("vocabulary.json", lambda data: b""),
+        ("vocabulary.json", lambda data: b'{"characters": 5}'),
+        ("vocabulary.json", lambda data: b'{"characters": "ab"}'),
+        ("weights.npz", lambda data: b""),
+        ("weights.npz", lambda data: b"not an archive"),
+        ("weights.npz", lambda data: data[: len(data) // 2]),
+        ("weights.npz", damage_bit),
+    ],
+)
+def test_a_damaged_run_is_refused_with_its_folder(run_dir, file, damage):
+    data = (run_dir / file).read_bytes()
+    assert damage(data) != data
+    (run_dir / file).write_bytes(damage(data))
+    with pytest.raises(ValueError, match="cannot be read: .") as caught:
+        load_run("tiny", run_dir.parent)
+    assert str(run_dir) in str(caught.value)
+
+
+@pytest.mark.parametrize("file", ["vocabulary.json", "weights.npz"])
+def test_an_incomplete_run_is_refused_and_the_missing_file_named(run_dir, file):
+    (run_dir / file).unlink()
+    with pytest.raises(ValueError, match=f"cannot be read: .*{file}"):
+        load_run("tiny", run_dir.parent)
+
+
+def test_weights_are_never_unpickled(run_dir):
+    np.savez(run_dir / "weights.npz", **{"00": np.array([{"an": "object"}], dtype=object)})
+    with pytest.raises(ValueError, match="cannot be read: .*allow_pickle=False"):
+        load_run("tiny", run_dir.parent)
