@@ -1,3 +1,4 @@
+import functools
 import runpy
 import shutil
 import subprocess
@@ -6,10 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from charlm_utils import training
+from charlm_utils import runs, training
 from charlm_utils.__main__ import main
 from charlm_utils.corpora import list_corpora, split_corpus
-from charlm_utils.runs import load_run
 from charlm_utils.training import evaluate
 
 TEXT = "the quick brown fox jumps over the lazy dog.\n" * 12
@@ -24,6 +24,17 @@ def folder(tmp_path_factory):
     arguments = ["train", "--text", str(folder / "text.txt"), "--out", str(folder / "run"), "--seed", "3", *SMALL]
     assert main(arguments) == 0
     return folder
+
+
+@pytest.fixture(scope="module")
+def load_once():
+    return functools.cache(runs.load_run)
+
+
+@pytest.fixture
+def loaded_once(load_once, monkeypatch):
+    """Load the run once for many commands: each fresh model would compile its loop again, at a second a time."""
+    monkeypatch.setattr(runs, "load_run", load_once)
 
 
 def succeed(capsys, *arguments):
@@ -56,7 +67,7 @@ def misuse(capsys, *arguments):
 
 
 def test_train_writes_a_run_that_knows_how_it_was_made(folder):
-    run = load_run("run", folder)
+    run = runs.load_run("run", folder)
     assert run.record["corpus"] == "text.txt"
     assert run.record["model"] == {"cell": "gru", "units": 6, "num_layers": 1, "embedding_dim": 3, "dropout": 0.0}
     assert run.record["training"] == {
@@ -71,7 +82,7 @@ def test_train_writes_a_run_that_knows_how_it_was_made(folder):
 
 
 def test_the_held_out_loss_is_that_of_the_last_tenth(folder):
-    run = load_run("run", folder)
+    run = runs.load_run("run", folder)
     held_out = run.vocabulary.encode(split_corpus(TEXT)[1])
     assert run.record["held_out_nats"] == run.record["history"]["validation"][-1]
     assert run.record["held_out_nats"] == pytest.approx(evaluate(run.model, held_out), abs=2e-3)  # half precision
@@ -80,7 +91,7 @@ def test_the_held_out_loss_is_that_of_the_last_tenth(folder):
 def test_train_reports_the_loss_and_the_folder_and_repeats_with_the_seed(folder, capsys):
     arguments = ["train", "--text", folder / "text.txt", "--out", folder / "again", "--seed", "3", *SMALL]
     last = succeed(capsys, *arguments).splitlines()[-1]
-    first, again = (load_run(name, folder) for name in ("run", "again"))
+    first, again = (runs.load_run(name, folder) for name in ("run", "again"))
     assert (
         last == f"held-out: {again.record['held_out_nats']:.4f} nats per character; run written to {folder / 'again'}"
     )
@@ -149,7 +160,7 @@ def test_a_stopped_training_writes_nothing_and_ends_with_130(folder, tmp_path, c
 
 
 def test_evaluate_scores_the_last_tenth_or_the_whole_text(folder, capsys):
-    run = load_run("run", folder)
+    run = runs.load_run("run", folder)
     for flags, scored in (([], split_corpus(TEXT)[1]), (["--all"], TEXT)):
         nats = evaluate(run.model, run.vocabulary.encode(scored))
         expected = f"{len(scored) - 1:,} characters: {nats:.4f} nats per character, {nats / np.log(2):.4f} bits"
@@ -171,7 +182,7 @@ def test_evaluate_refuses_a_text_of_one_character(folder, tmp_path, capsys):
 # sample
 
 
-def test_sample_continues_the_prime_and_repeats_with_the_seed(folder, capsys):
+def test_sample_continues_the_prime_and_repeats_with_the_seed(folder, loaded_once, capsys):
     command = ["sample", folder / "run", "--prime", "the ", "--length", "30", "--seed", "5", "--temperature", "2"]
     one, again = succeed(capsys, *command), succeed(capsys, *command)
     assert one == again
@@ -180,7 +191,7 @@ def test_sample_continues_the_prime_and_repeats_with_the_seed(folder, capsys):
     assert succeed(capsys, *command, "--seed", "6") != one
 
 
-def test_sample_writes_500_characters_by_default(folder, capsys):
+def test_sample_writes_500_characters_by_default(folder, loaded_once, capsys):
     assert len(succeed(capsys, "sample", folder / "run", "--prime", "fox")) == 3 + 500 + 1
 
 
@@ -191,7 +202,7 @@ def test_sample_takes_a_relative_folder_with_a_slash_at_its_end(folder, capsys, 
     assert succeed(capsys, "sample", ".", "--prime", "fox", "--length", "2").startswith("fox")
 
 
-def test_sample_passes_on_every_setting(folder, capsys):
+def test_sample_passes_on_every_setting(folder, loaded_once, capsys):
     command = ["sample", folder / "run", "--length", "20", "--prime"]
     greedy = succeed(capsys, *command, "fox", "--temperature", "0")
     assert succeed(capsys, *command, "fox", "--top-k", "1") == greedy
@@ -212,7 +223,7 @@ def test_sample_passes_on_every_setting(folder, capsys):
         (["--prime", "a", "--num-samples", "0"], "num_samples must be at least 1, got 0"),
     ],
 )
-def test_sample_refuses_in_one_line_what_is_out_of_range(folder, capsys, options, message):
+def test_sample_refuses_in_one_line_what_is_out_of_range(folder, loaded_once, capsys, options, message):
     assert message in fail(capsys, "sample", folder / "run", *options)
 
 
