@@ -1,6 +1,12 @@
 """Settings that every kernel of the notebook tests inherits."""
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("CHARLM_SCALE", "reduced")  # the stored outputs are those of the reduced scale
 os.environ["COLUMNS"] = "80"  # some outputs follow the width of the terminal
+
+
+def pytest_configure(config):
+    """Name the patterns of outputs that may differ; an absolute path works from every folder."""
+    config.option.nbval_sanitize_with = str(Path(__file__).parent / "tests" / "nbval_sanitize.cfg")

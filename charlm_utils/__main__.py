@@ -22,12 +22,10 @@ def main(arguments=None):
 
 
 def _train(options):
-    import keras
-
     from charlm_utils import models, runs, sampling, training, vocabulary
 
-    if (options.out / "run.json").exists():
-        raise ValueError(f"{options.out} already holds a run; choose another folder")
+    if options.out.is_file() or (options.out / "run.json").exists():
+        raise ValueError(f"{options.out} already holds a run or is a file; choose another folder")
     text = _text(options)
     train_text, held_out = split_corpus(text, batch_size=options.batch_size, time=options.time)
     chars = vocabulary.Vocabulary.from_text(text)
@@ -35,14 +33,8 @@ def _train(options):
     shape = _chosen(options, "cell", "units", "num_layers", "embedding_dim", "dropout")
     settings = _chosen(options, "batch_size", "time", "epochs", "clip_norm")
     model = models.build_model(len(chars), **shape)
-    steps = options.epochs * ((len(train_text) - 1) // (options.batch_size * options.time))
-    history = training.train(
-        model,
-        chars.encode(train_text),
-        validation_ids=chars.encode(held_out),
-        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(options.learning_rate, max(steps, 1))),
-        **settings,
-    )
+    ids, optimizer = chars.encode(train_text), _optimizer(options, len(train_text))
+    history = training.train(model, ids, validation_ids=chars.encode(held_out), optimizer=optimizer, **settings)
     record = {
         "corpus": options.corpus or options.text.name,
         "model": shape,
@@ -53,6 +45,14 @@ def _train(options):
     }
     runs.save_run(options.out, model, chars, record)
     print(f"held-out: {record['held_out_nats']:.4f} nats per character; run written to {options.out}")
+
+
+def _optimizer(options, characters):
+    """Return Adam with a learning rate that falls to 0 along a cosine, over all steps of the training."""
+    import keras
+
+    steps = options.epochs * ((characters - 1) // (options.batch_size * options.time))
+    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(options.learning_rate, max(steps, 1)))
 
 
 def _evaluate(options):

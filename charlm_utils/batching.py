@@ -27,7 +27,7 @@ def cursor_batches(ids, batch_size, time):
     ValueError
         If the ids are not a 1-D array of integers, a size is below 1, or the text does not fill one batch.
     """
-    ids = _checked(ids, batch_size, time)
+    ids = _checked(ids, batch_size * time + 1, batch_size=batch_size, time=time)
     per_batch = batch_size * time
     for start in range(0, len(ids) - per_batch, per_batch):
         window = ids[start : start + per_batch + 1]
@@ -42,7 +42,7 @@ def contiguous_batches(ids, batch_size, time):
 
     Parameters, yields and errors are those of :func:`cursor_batches`.
     """
-    ids = _checked(ids, batch_size, time)
+    ids = _checked(ids, batch_size * time + 1, batch_size=batch_size, time=time)
     stretch = (len(ids) - 1) // (batch_size * time) * time
     rows = ids[: batch_size * stretch].reshape(batch_size, stretch)
     shifted = ids[1 : batch_size * stretch + 1].reshape(batch_size, stretch)
@@ -71,13 +71,8 @@ def unrolled_batches(ids, batch_size, num_unrollings):
     ValueError
         As :func:`cursor_batches`, and if a segment is shorter than ``num_unrollings + 1``.
     """
-    ids = _checked(ids, batch_size, num_unrollings)
+    ids = _checked(ids, batch_size * (num_unrollings + 1), batch_size=batch_size, num_unrollings=num_unrollings)
     segment = len(ids) // batch_size
-    if segment < num_unrollings + 1:
-        raise ValueError(
-            f"batch_size={batch_size} and num_unrollings={num_unrollings} need at least "
-            f"{batch_size * (num_unrollings + 1)} characters, got {len(ids)}"
-        )
     segments = ids[: batch_size * segment].reshape(batch_size, segment).T
     for start in range(0, segment - num_unrollings, num_unrollings):
         yield segments[start : start + num_unrollings + 1]
@@ -103,7 +98,7 @@ def context_target_pairs(ids, time):
     ValueError
         If the ids are not a 1-D array of integers, ``time`` is below 1, or ``n`` is not above ``time``.
     """
-    ids = _checked(ids, 1, time)
+    ids = _checked(ids, time + 1, time=time)
     targets = ids[time:].view()
     targets.flags.writeable = False
     return np.lib.stride_tricks.sliding_window_view(ids, time)[:-1], targets
@@ -177,15 +172,15 @@ def make_dataset(inputs, targets, batch_size, *, shuffle=False, seed=None):
     return dataset.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
 
-def _checked(ids, batch_size, time):
-    """Return ``ids`` as an array that fills at least one batch, or say what is missing."""
+def _checked(ids, needed, **sizes):
+    """Return ``ids`` as an array of at least ``needed`` integers, or say what is wrong or missing."""
     ids = np.asarray(ids)
     if ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
         raise ValueError(f"ids must be a 1-D array of integers, got shape {ids.shape} of {ids.dtype}")
-    for name, size in (("batch_size", batch_size), ("time", time)):
+    for name, size in sizes.items():
         if size < 1:
             raise ValueError(f"{name} must be at least 1, got {size}")
-    needed = batch_size * time + 1
     if len(ids) < needed:
-        raise ValueError(f"batch_size={batch_size} and time={time} need at least {needed} characters, got {len(ids)}")
+        given = " and ".join(f"{name}={size}" for name, size in sizes.items())
+        raise ValueError(f"{given} need{'s' * (len(sizes) == 1)} at least {needed} characters, got {len(ids)}")
     return ids

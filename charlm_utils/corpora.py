@@ -95,15 +95,18 @@ def split_corpus(text, fractions=(0.9, 0.1), *, batch_size=1, time=1):
     Raises
     ------
     ValueError
-        If the fractions are not positive or do not sum to 1, if the first part has fewer than
-        ``batch_size * time + 1`` characters, or if another part has fewer than 2.
+        If the fractions are not positive or do not sum to 1, a size is below 1, the first part has fewer than
+        ``batch_size * time + 1`` characters, or another part has fewer than 2.
     """
     if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-9:
         raise ValueError(f"fractions must be positive and sum to 1, got {fractions}")
+    for name, size in (("batch_size", batch_size), ("time", time)):
+        if size < 1:
+            raise ValueError(f"{name} must be at least 1, got {size}")
     stops, total = [], 0.0
     for fraction in fractions[:-1]:
         total += fraction
-        stops.append(int(len(text) * total))
+        stops.append(int(len(text) * total + 1e-6))  # 0.7 + 0.2 is a little below 0.9
     parts = tuple(text[a:b] for a, b in zip([0, *stops], [*stops, len(text)], strict=True))
     needed = [batch_size * time + 1] + [2] * (len(parts) - 1)
     for number, (part, least) in enumerate(zip(parts, needed, strict=True), start=1):

@@ -3,6 +3,8 @@
 import datetime
 import json
 import platform
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,8 +84,8 @@ def load_run(name, runs_dir=None):
         vocabulary = Vocabulary.load(folder / "vocabulary.json")
         model = build_model(len(vocabulary), **record["model"])
         with np.load(folder / "weights.npz", allow_pickle=False) as weights:
-            model.set_weights([weights[key].astype(np.float32) for key in sorted(weights.files)])
-    except (OSError, KeyError, TypeError, ValueError) as error:
+            model.set_weights([weights[key].astype(np.float32) for key in sorted(weights.files, key=int)])
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"the run in {folder} cannot be read: {error}") from error
     return Run(name, model, vocabulary, record)
 

@@ -145,6 +145,8 @@ def _train_step(model, optimizer, clip_norm):
             logits, states = forward(model, inputs, states, training=True)  # (batch, time, vocab)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits))
         gradients = tape.gradient(loss, model.trainable_variables)
+        # The embedding's gradient comes as one slice per character read; its norm is that of their sum.
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return loss, states

@@ -121,7 +121,7 @@ class Vocabulary:
 
     def save(self, path):
         """Write the characters, in order, as JSON; the file is whole or absent, never half-written."""
-        write_atomically(path, json.dumps({"characters": self.characters}) + "\n")
+        write_atomically(path, json.dumps({"characters": list(self.characters)}) + "\n")
 
     @classmethod
     def load(cls, path):
@@ -135,16 +135,15 @@ class Vocabulary:
             If the file is not such a vocabulary.
         """
         try:
-            characters = json.loads(Path(path).read_text(encoding="utf-8"))["characters"]
+            return cls(json.loads(Path(path).read_text(encoding="utf-8"))["characters"])
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is not a saved vocabulary: {error}") from error
-        return cls(characters)
 
     def __len__(self):
         return len(self.characters)
 
     def __contains__(self, character):
-        return character in self.characters
+        return isinstance(character, str) and len(character) == 1 and character in self.characters
 
     def __eq__(self, other):
         return isinstance(other, Vocabulary) and self.characters == other.characters

@@ -221,7 +221,7 @@ def test_an_unrolled_segment_too_short_is_refused_and_the_need_is_true(n):
 
 
 def test_a_text_without_a_target_is_refused():
-    with pytest.raises(ValueError, match="need at least 6 characters, got 5"):
+    with pytest.raises(ValueError, match="needs at least 6 characters, got 5"):
         context_target_pairs(np.arange(5), 5)
 
 

@@ -191,7 +191,7 @@ def test_a_download_goes_to_a_temporary_name_until_it_is_complete(server, tmp_pa
     assert contents(tmp_path) == {"tiny.txt": TEXT.encode()}
 
 
-def test_a_download_is_written_normalised(server, tmp_path):
+def test_a_download_is_written_normalized(server, tmp_path):
     server.body = b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode()
     assert load_corpus("tiny", tmp_path) == TEXT
     assert contents(tmp_path) == {"tiny.txt": TEXT.encode()}
@@ -355,10 +355,16 @@ def test_a_text_too_short_to_train_on_is_refused_with_need_and_stock():
     assert "batch_size=4 and time=24" in str(caught.value)
 
 
-@pytest.mark.parametrize(("length", "held_out"), [(10, 1), (1, 1)])
-def test_a_text_too_short_to_validate_on_is_refused(length, held_out):
+@pytest.mark.parametrize("length", [1, 10])
+def test_a_text_too_short_to_validate_on_is_refused(length):
     with pytest.raises(ValueError, match=f"at least 2 characters.*the whole text has {length}"):
         split_corpus("x" * length)
+
+
+@pytest.mark.parametrize(("shape", "name"), [({"batch_size": 0}, "batch_size"), ({"time": -1}, "time")])
+def test_the_batch_shape_must_be_at_least_1(shape, name):
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, got {shape[name]}"):
+        split_corpus("x" * 100, **shape)
 
 
 def test_the_empty_text_cannot_be_split():
@@ -436,7 +442,7 @@ def test_the_bundled_prose_is_not_made_of_repetitions(name):
     assert len(gzip.compress(data, 9)) / len(data) >= 0.36
 
 
-def test_genera_are_capitalised_ascii_words_one_per_line_without_duplicates():
+def test_genera_are_capitalized_ascii_words_one_per_line_without_duplicates():
     genera = load_corpus("genera").removesuffix("\n").split("\n")
     assert [name for name in genera if not re.fullmatch("[A-Z][a-z]+", name)] == []
     assert len(set(genera)) == len(genera)

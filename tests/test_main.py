@@ -299,6 +299,7 @@ def test_the_module_runs_as_a_program():
 
 def test_the_program_hands_its_status_to_the_shell(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["charlm_utils", "train", "--text", str(tmp_path), "--out", str(tmp_path / "run")])
+    monkeypatch.delitem(sys.modules, "charlm_utils.__main__")  # as in a new process
     with pytest.raises(SystemExit) as caught:
         runpy.run_module("charlm_utils", run_name="__main__")
     assert caught.value.code == 2

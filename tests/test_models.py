@@ -87,7 +87,7 @@ def test_a_changed_character_changes_the_logits_from_its_place_on_and_none_befor
 
 
 @every_kind
-@pytest.mark.parametrize("cut", [1, 3, TIME - 1])
+@pytest.mark.parametrize("cut", [1, TIME - 2])
 def test_two_parts_with_carried_state_equal_one_go(cell, num_layers, cut):
     model, ids = small_model(cell, num_layers), random_ids()
     whole, last = forward(model, ids, zero_states(model, BATCH))

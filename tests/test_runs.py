@@ -1,5 +1,7 @@
+import io
 import json
 import shutil
+import zipfile
 
 import keras
 import numpy as np
@@ -107,9 +109,12 @@ def test_a_missing_run_in_an_empty_folder_says_that_there_are_none(tmp_path):
         load_run("huge", tmp_path)
 
 
-def damage_bit(data):
-    """Turn around one byte in the middle, as a bad disk would."""
-    return data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 0xFF]) + data[len(data) // 2 + 1 :]
+def rot(data):
+    """Turn one byte around in the middle of the largest array of an archive, as a bad disk would."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entry = max(archive.infolist(), key=lambda entry: entry.compress_size)
+    place = data.index(entry.filename.encode(), entry.header_offset) + entry.compress_size // 2 + 40
+    return data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +136,7 @@ def damage_bit(data):
         ("weights.npz", lambda data: b""),
         ("weights.npz", lambda data: b"not an archive"),
         ("weights.npz", lambda data: data[: len(data) // 2]),
-        ("weights.npz", damage_bit),
+        ("weights.npz", rot),
     ],
 )
 def test_a_damaged_run_is_refused_with_its_folder(run_dir, file, damage):
