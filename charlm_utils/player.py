@@ -24,6 +24,9 @@ class Player:
     def __init__(self, text, steps):
         self.text, self.steps = text, steps
 
+    def __repr__(self):
+        return self.text
+
     def _repr_html_(self):
         steps = html.escape(json.dumps(self.steps, ensure_ascii=False), quote=True)
         prime = len(self.text) - len(self.steps)

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import os
 import platform
 import zipfile
 import zlib
@@ -14,6 +15,7 @@ import tensorflow as tf
 
 from charlm_utils.files import bundled_data_dir, write_atomically
 from charlm_utils.models import build_model
+from charlm_utils.registry import CORPORA
 from charlm_utils.vocabulary import Vocabulary
 
 
@@ -45,7 +47,7 @@ def save_run(folder, model, vocabulary, record):
     vocabulary : Vocabulary
         The one it was trained with.
     record : dict
-        What can be said in JSON: at least ``"model"``; versions, machine and date are added.
+        What can be said in JSON: at least ``"model"``; the hash of ``"corpus"``, versions, machine and date are added.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,7 +56,7 @@ def save_run(folder, model, vocabulary, record):
         np.savez_compressed(file, **weights)
     (folder / "weights.npz.part").replace(folder / "weights.npz")
     vocabulary.save(folder / "vocabulary.json")
-    write_atomically(folder / "run.json", json.dumps(record | {"provenance": _provenance()}, indent=1) + "\n")
+    write_atomically(folder / "run.json", json.dumps(record | {"provenance": _provenance(record)}, indent=1) + "\n")
 
 
 def load_run(name, runs_dir=None):
@@ -94,12 +96,15 @@ def _runs_dir(runs_dir):
     return bundled_data_dir() / "runs" if runs_dir is None else Path(runs_dir)
 
 
-def _provenance():
+def _provenance(record):
+    corpus = CORPORA.get(record.get("corpus"))
     return {
+        "corpus_sha256": corpus and corpus.sha256,
         "date": datetime.date.today().isoformat(),
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
         "machine": platform.machine(),
+        "cores": os.cpu_count(),
         "devices": [device.device_type for device in tf.config.list_physical_devices()],
     }

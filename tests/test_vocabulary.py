@@ -114,6 +114,11 @@ def test_an_unknown_character_is_named_with_code_point_and_position(position, ch
     assert 'unknown="skip"' in message
 
 
+def test_no_other_code_point_of_all_unicode_is_taken_for_a_known_one():
+    everything = "".join(map(chr, range(sys.maxunicode + 1)))
+    assert Vocabulary("b\u03b1a").encode(everything, unknown="skip").tolist() == [2, 0, 1]
+
+
 def test_skip_drops_unknown_characters_in_every_chunk():
     text = ("ab?" * CHUNK)[: 2 * CHUNK + 7]
     ids = Vocabulary("ba").encode(text, unknown="skip")
