@@ -43,7 +43,8 @@ def generate(
     length : int
         How many characters to draw, at least 1.
     temperature, top_k, top_p : float, int, float
-        See :func:`apply_temperature`, :func:`keep_top_k` and :func:`keep_top_p`; applied in this order.
+        See :func:`~charlm_utils.filters.apply_temperature`, :func:`~charlm_utils.filters.keep_top_k` and
+        :func:`~charlm_utils.filters.keep_top_p`; applied in this order.
     seed : int, optional
         The same seed gives the same text; without one, every call gives another.
     num_samples : int, optional

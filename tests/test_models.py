@@ -135,14 +135,25 @@ def test_forward_runs_a_stateful_stack_from_given_states():
     np.testing.assert_array_equal(again, logits)
 
 
-def test_forward_and_step_leave_the_states_of_a_stateful_stack_untouched():
+def functional_stateful_model():
+    """The same layers, but returning their states as well."""
+    keras.utils.set_random_seed(2)
+    inputs = keras.Input(batch_shape=(BATCH, None), dtype="int32")
+    x = keras.layers.Embedding(VOCAB, EMBEDDING)(inputs)
+    for layer in (keras.layers.LSTM, keras.layers.GRU):
+        x, *_ = layer(UNITS, return_sequences=True, return_state=True, stateful=True)(x)
+    return keras.Model(inputs, keras.layers.Dense(VOCAB)(x))
+
+
+@pytest.mark.parametrize("build", [stateful_model, functional_stateful_model])
+def test_forward_and_step_leave_the_states_of_a_stateful_stack_untouched(build):
     def own_states():
         return [part.value.numpy() for layer in recurrent_layers(model) for part in layer.states]
 
-    model, ids = stateful_model(), random_ids()
+    model, ids = build(), random_ids()
     model(ids)
     before = own_states()
-    assert [np.any(part) for part in before] == [True] * 3
+    assert [bool(np.any(part)) for part in before] == [True] * 3
     _, states = forward(model, random_ids(seed=1), zero_states(model, BATCH))
     step(model, ids[:, 0], states)
     for one, other in zip(own_states(), before, strict=True):
@@ -172,6 +183,23 @@ def test_dropout_follows_every_recurrent_layer_and_works_in_training_only():
     shaken = [forward(model, ids, zero_states(model, BATCH), training=True)[0] for _ in range(2)]
     assert np.abs(shaken[0] - calm[0]).max() > 1e-4
     assert np.abs(shaken[0] - shaken[1]).max() > 1e-4
+
+
+@pytest.mark.parametrize("settings", [{"dropout": 0.5}, {"dropout": 0.5, "return_state": True}])
+def test_dropout_inside_a_recurrent_layer_works_in_training_only(settings):
+    keras.utils.set_random_seed(3)
+    inputs = keras.Input((None,), dtype="int32")
+    x = keras.layers.GRU(UNITS, return_sequences=True, **settings)(keras.layers.Embedding(VOCAB, 8)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(VOCAB)(x[0] if "return_state" in settings else x))
+    calm, _ = forward(model, random_ids(), zero_states(model, BATCH))
+    np.testing.assert_allclose(calm, model(random_ids()), atol=1e-6)
+    shaken = [forward(model, random_ids(), zero_states(model, BATCH), training=True)[0] for _ in range(2)]
+    assert np.abs(shaken[0] - calm).max() > 1e-4
+    assert np.abs(shaken[0] - shaken[1]).max() > 1e-4
+    states = zero_states(model, BATCH)
+    for t in range(TIME):  # nothing is left of the dropout when sampling
+        logits, states = step(model, random_ids()[:, t], states)
+        np.testing.assert_allclose(logits, calm[:, t], atol=1e-6)
 
 
 def test_without_dropout_there_is_no_dropout_layer():

@@ -3,6 +3,8 @@
 import ast
 import re
 import statistics
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -140,6 +142,14 @@ def test_exercises_have_a_check_and_a_hidden_solution(chapter):
         assert "def check_" in chapter.cells[index + 1].source
         check = re.search(r"def (check_\w+)", chapter.cells[index + 1].source)[1]
         assert f"{check}(" in chapter.cells[index + 2].source, "the solution is checked too"
+
+
+def test_spelling_of_what_was_written(chapter):
+    """Check the cells only: what a model writes is spelled as it comes."""
+    text = "\n".join(cell.source for cell in chapter.cells)
+    codespell = Path(sys.executable).parent / "codespell"
+    result = subprocess.run([codespell, "-"], cwd=ROOT, input=text, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_chapter_ends_with_summary_and_where_next(chapter):

@@ -297,6 +297,8 @@ def test_every_sample_carries_a_state_of_its_own(model):
 
 
 def test_no_call_traces_the_loop_again(model):
+    generate(model, VOCABULARY, "a", 2)
+    loop = model._charlm_loop
     for prime, length, more in [
         ("a", 3, {}),
         ("bad", 17, {"temperature": 0}),
@@ -305,7 +307,8 @@ def test_no_call_traces_the_loop_again(model):
         ("k", 8, {"top_p": 1, "temperature": 1, "num_samples": 2, "seed": 2**40}),
     ]:
         generate(model, VOCABULARY, prime, length, **more)
-    assert model._charlm_loop.experimental_get_tracing_count() == 1
+        assert model._charlm_loop is loop
+    assert loop.experimental_get_tracing_count() == 1
 
 
 def test_an_unknown_character_of_the_prime_is_refused_by_name_or_skipped(model):
