@@ -32,7 +32,7 @@ class Player:
         prime = len(self.text) - len(self.steps)
         return (
             f'<div class="charlm-player" data-prime="{prime}" data-steps="{steps}">'
-            f"<pre>{html.escape(self.text)}</pre></div>"
+            f"<pre>\n{html.escape(self.text)}</pre></div>"  # HTML drops the first newline of a <pre>
         )
 
 
