@@ -160,12 +160,12 @@ def make_dataset(inputs, targets, batch_size, *, shuffle=False, seed=None):
     Raises
     ------
     ValueError
-        If there are fewer rows than ``batch_size``, or not as many targets as inputs.
+        If ``batch_size`` is not between 1 and the number of rows, or there are not as many targets as inputs.
     """
     if len(inputs) != len(targets):
         raise ValueError(f"inputs and targets must have as many rows, got {len(inputs)} and {len(targets)}")
-    if len(inputs) < batch_size:
-        raise ValueError(f"batch_size must be at most the number of rows, {len(inputs)}, got {batch_size}")
+    if not 1 <= batch_size <= len(inputs):
+        raise ValueError(f"batch_size must be between 1 and the number of rows, {len(inputs)}, got {batch_size}")
     dataset = tf.data.Dataset.from_tensor_slices((inputs, targets)).cache()
     if shuffle:
         dataset = dataset.shuffle(len(inputs), seed=seed)

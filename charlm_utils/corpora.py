@@ -111,9 +111,10 @@ def split_corpus(text, fractions=(0.9, 0.1), *, batch_size=1, time=1):
     needed = [batch_size * time + 1] + [2] * (len(parts) - 1)
     for number, (part, least) in enumerate(zip(parts, needed, strict=True), start=1):
         if len(part) < least:
+            reason = f" for batch_size={batch_size} and time={time}" if number == 1 else ""
             raise ValueError(
-                f"part {number} of {len(parts)} needs at least {least} characters for batch_size={batch_size} "
-                f"and time={time}, but has {len(part)} (the whole text has {len(text)})"
+                f"part {number} of {len(parts)} needs at least {least} characters{reason}, "
+                f"but has {len(part)} (the whole text has {len(text)})"
             )
     return parts
 

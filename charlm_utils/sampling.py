@@ -79,10 +79,10 @@ def generate(
     seed = np.random.default_rng().integers(2**31) if seed is None else seed
     drawn = _compiled_loop(model)(
         tf.constant(primed[None, :]),
-        tf.constant(num_samples or 1),
-        tf.constant(length),
+        tf.constant(int(num_samples or 1)),
+        tf.constant(int(length)),
         tf.constant(temperature, tf.float32),
-        tf.constant(top_k),
+        tf.constant(int(top_k)),
         tf.constant(top_p, tf.float32),
         tf.constant(seed, tf.int64),
     ).numpy()  # (num_samples, length)

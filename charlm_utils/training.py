@@ -22,7 +22,7 @@ def set_seed(seed):
     """
     if not 0 <= seed < 2**32:
         raise ValueError(f"seed must be between 0 and {2**32 - 1}, got {seed}")
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(int(seed))
 
 
 def train(
@@ -67,12 +67,14 @@ def train(
     Raises
     ------
     ValueError
-        If a size is below 1, the clip norm is not positive, the text does not fill one batch, or the loss is
-        no longer a number.
+        If a size is below 1, the clip norm is not positive, a text is too short or holds an id that is not
+        below the model's number of logits, or the loss is no longer a number.
     """
     for name, value in (("epochs", epochs), ("clip_norm", clip_norm)):
         if not value > 0:
             raise ValueError(f"{name} must be above 0, got {value}")
+    for part in (ids,) if validation_ids is None else (ids, validation_ids):
+        _check_ids(model, part)
     batches = list(contiguous_batches(ids, batch_size, time))
     train_step = _train_step(model, optimizer or keras.optimizers.Adam(0.002), clip_norm)
     history = {"train": [], "validation": [], "seconds": []}
@@ -105,12 +107,7 @@ def evaluate(model, ids):
     ValueError
         If there are fewer than 2 ids, or one is not below the model's number of logits.
     """
-    ids = np.asarray(ids)
-    if len(ids) < 2:
-        raise ValueError(f"evaluate needs at least 2 characters, got {len(ids)}")
-    vocab_size = model.output_shape[-1]
-    if ids.min() < 0 or ids.max() >= vocab_size:
-        raise ValueError(f"ids must be between 0 and {vocab_size - 1}, got {ids.min()} to {ids.max()}")
+    ids = _check_ids(model, ids)
     total, states = 0.0, zero_states(model, 1)
     score = _score(model)
     for start in range(0, len(ids) - 1, _EVALUATION_TIME):
@@ -118,6 +115,16 @@ def evaluate(model, ids):
         nats, states = score(window, states)
         total += float(nats)
     return total / (len(ids) - 1)
+
+
+def _check_ids(model, ids):
+    """Return ``ids`` as an array if the model can score them."""
+    ids, vocab_size = np.asarray(ids), model.output_shape[-1]
+    if len(ids) < 2:
+        raise ValueError(f"a text to score needs at least 2 characters, got {len(ids)}")
+    if ids.min() < 0 or ids.max() >= vocab_size:
+        raise ValueError(f"ids must be between 0 and {vocab_size - 1}, got {ids.min()} to {ids.max()}")
+    return ids
 
 
 def _epoch(model, train_step, batches, title, progress):

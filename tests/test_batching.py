@@ -309,7 +309,8 @@ def test_dataset_order_follows_the_seed():
 @pytest.mark.parametrize(
     ("inputs", "targets", "batch_size", "message"),
     [
-        (INPUTS, TARGETS, 21, "batch_size must be at most the number of rows, 20, got 21"),
+        (INPUTS, TARGETS, 21, "batch_size must be between 1 and the number of rows, 20, got 21"),
+        (INPUTS, TARGETS, 0, "batch_size must be between 1 and the number of rows, 20, got 0"),
         (INPUTS, TARGETS[:-1], 4, "as many rows, got 20 and 19"),
         (INPUTS[:0], TARGETS[:0], 4, "number of rows, 0, got 4"),
     ],

@@ -9,6 +9,7 @@ import pytest
 
 from charlm_utils.files import bundled_data_dir
 from charlm_utils.models import build_model
+from charlm_utils.registry import CORPORA
 from charlm_utils.runs import list_runs, load_run, save_run
 from charlm_utils.vocabulary import Vocabulary
 
@@ -59,6 +60,12 @@ def test_a_run_is_three_files_that_are_json_or_plain_arrays(run_dir):
     assert record["provenance"]["keras"] == keras.__version__
     with np.load(run_dir / "weights.npz", allow_pickle=False) as weights:
         assert {weights[name].dtype for name in weights.files} == {np.dtype(np.float16)}
+
+
+def test_the_provenance_holds_the_hash_of_a_corpus_of_the_book_and_of_no_other(run_dir, tmp_path):
+    assert load_run("tiny", run_dir.parent).record["provenance"]["corpus_sha256"] == CORPORA["play"].sha256
+    save_run(tmp_path / "own", small_model(), VOCABULARY, RECORD | {"corpus": "my-own.txt"})
+    assert load_run("own", tmp_path).record["provenance"]["corpus_sha256"] is None
 
 
 def test_saving_twice_replaces_the_run_and_the_record_handed_in_stays_as_it_was(run_dir):

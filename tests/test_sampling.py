@@ -343,3 +343,10 @@ def test_generate_refuses_what_is_out_of_range(model, settings, message):
 def test_a_vocabulary_of_another_size_is_refused(model, characters):
     with pytest.raises(ValueError, match=f"gives 11 logits, but the vocabulary has {len(characters)} characters"):
         generate(model, Vocabulary(characters), "a", 3)
+
+
+def test_whole_numbers_of_numpy_are_taken(model):
+    numbers = {"top_k": np.int64(2), "seed": np.int64(3), "num_samples": np.int64(2)}
+    plain = {"top_k": 2, "seed": 3, "num_samples": 2}
+    vocabulary, prime = VOCABULARY, VOCABULARY.characters[0]
+    assert generate(model, vocabulary, prime, np.int64(4), **numbers) == generate(model, vocabulary, prime, 4, **plain)

@@ -261,3 +261,12 @@ def test_evaluate_scores_a_list_and_leaves_the_weights(sharp_model):
 def test_evaluate_refuses_too_few_or_foreign_ids(sharp_model, ids, message):
     with pytest.raises(ValueError, match=message):
         evaluate(sharp_model, ids)
+
+
+@pytest.mark.parametrize("bad", [{"validation_ids": IDS[:1]}, {"validation_ids": [0, VOCAB]}, {"ids": IDS + VOCAB}])
+def test_texts_that_cannot_be_scored_are_refused_before_the_training(bad):
+    model = small_model()
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="at least 2 characters|ids must be between 0 and 4"):
+        fit(model, **bad)
+    assert change_of(model, before) == 0
