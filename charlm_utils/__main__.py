@@ -1,10 +1,11 @@
-"""Train, evaluate and sample without a notebook: ``python -m charlm_utils --help``."""
+"""Train, evaluate, sample and reproduce without a notebook: ``python -m charlm_utils --help``."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from charlm_utils.corpora import list_corpora, load_corpus, read_text, split_corpus
+from charlm_utils.recipes import RECIPES
 
 
 def main(arguments=None):
@@ -77,6 +78,14 @@ def _sample(options):
         print(text)
 
 
+def _reproduce(options):
+    from charlm_utils import reproduce
+
+    folder = options.out or Path(options.name)
+    record = reproduce.reproduce(options.name, folder)
+    print(f"held-out: {record['held_out_nats']:.4f} nats per character; run written to {folder}")
+
+
 def _text(options):
     return read_text(options.text) if options.text else load_corpus(options.corpus)
 
@@ -87,10 +96,11 @@ def _chosen(options, *names):
 
 def _parser():
     parser = argparse.ArgumentParser(prog="charlm_utils", description="Character-level language models.")
-    commands = parser.add_subparsers(required=True, metavar="train|evaluate|sample")
+    commands = parser.add_subparsers(required=True, metavar="train|evaluate|sample|reproduce")
     _add_train(commands.add_parser("train", help="train on a text and write a run", formatter_class=_Help))
     _add_evaluate(commands.add_parser("evaluate", help="score a text with a run", formatter_class=_Help))
     _add_sample(commands.add_parser("sample", help="write text with a run", formatter_class=_Help))
+    _add_reproduce(commands.add_parser("reproduce", help="train a run of the book again", formatter_class=_Help))
     return parser
 
 
@@ -138,6 +148,12 @@ def _add_sample(parser):
     parser.add_argument("--num-samples", type=int, default=1, help="number of texts")
     parser.add_argument("--unknown", choices=("error", "skip"), default="error", help="unknown characters of the prime")
     parser.set_defaults(run=_sample)
+
+
+def _add_reproduce(parser):
+    parser.add_argument("name", choices=RECIPES, metavar="NAME", help=", ".join(RECIPES))
+    parser.add_argument("--out", type=Path, help="folder to write the run to; by default NAME, here")
+    parser.set_defaults(run=_reproduce)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,10 @@ def build_model(vocab_size, *, cell="gru", units=256, num_layers=1, embedding_di
         Number of characters.
     cell : {"gru", "lstm", "rnn"}
         Kind of recurrent layer.
-    units, num_layers, embedding_dim : int
-        Width and number of the recurrent layers, width of the embedding.
+    units, num_layers : int
+        Width and number of the recurrent layers.
+    embedding_dim : int or None
+        Width of the embedding; None: one-hot rows, that is, the unit matrix, which is not trained.
     dropout : float
         Share of each recurrent layer's outputs that is dropped in training.
 
@@ -40,12 +42,12 @@ def build_model(vocab_size, *, cell="gru", units=256, num_layers=1, embedding_di
         "embedding_dim": embedding_dim,
     }
     for name, size in sizes.items():
-        if size < 1:
+        if size is not None and size < 1:
             raise ValueError(f"{name} must be at least 1, got {size}")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
     inputs = keras.Input((None,), dtype="int32", name="ids")  # (batch, time)
-    x = keras.layers.Embedding(vocab_size, embedding_dim)(inputs)  # (batch, time, embedding_dim)
+    x = _embedding(vocab_size, embedding_dim)(inputs)  # (batch, time, embedding_dim or vocab_size)
     for _ in range(num_layers):
         x, *_ = CELLS[cell](units, return_sequences=True, return_state=True)(x)  # (batch, time, units)
         if dropout:
@@ -122,6 +124,12 @@ def recurrent_layers(model):
         if not layer.return_sequences:
             raise ValueError(f"the layer {layer.name!r} must return sequences: one output for every character")
     return layers
+
+
+def _embedding(vocab_size, embedding_dim):
+    if embedding_dim is None:
+        return keras.layers.Embedding(vocab_size, vocab_size, embeddings_initializer="identity", trainable=False)
+    return keras.layers.Embedding(vocab_size, embedding_dim)
 
 
 def _layers(model):

@@ -105,6 +105,6 @@ def _provenance(record):
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
         "machine": platform.machine(),
-        "cores": os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "devices": [device.device_type for device in tf.config.list_physical_devices()],
     }

@@ -1,15 +1,19 @@
-"""Reproducible fitting with carried state, clipping by global norm and validation."""
+"""Reproducible fitting with carried state, clipping by global norm, validation and exact resume."""
 
 import time as clock
+import zlib
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from charlm_utils.batching import contiguous_batches
+from charlm_utils.checkpoints import Progress, load_checkpoint, save_checkpoint
+from charlm_utils.evaluation import check_ids, evaluate
 from charlm_utils.models import forward, zero_states
 
-_EVALUATION_TIME = 1000  # characters of the one stream that a step of `evaluate` takes
+__all__ = ["evaluate", "set_seed", "train"]
 
 
 def set_seed(seed):
@@ -36,6 +40,9 @@ def train(
     optimizer=None,
     clip_norm=5.0,
     progress=True,
+    checkpoint=None,
+    save_every=500,
+    on_epoch_end=None,
 ):
     """Fit a model to a text by truncated back-propagation through time, with the state carried along.
 
@@ -53,10 +60,18 @@ def train(
         A text to evaluate after each epoch, integers ``(m,)``.
     optimizer : keras.optimizers.Optimizer, optional
         By default Adam at 0.002.
-    clip_norm : float
-        Gradients whose global norm is larger are scaled down to it (Pascanu et al. 2013).
+    clip_norm : float or None
+        Gradients whose global norm is larger are scaled down to it (Pascanu et al. 2013); None: never.
     progress : bool
         Whether to show a progress bar.
+    checkpoint : str or Path, optional
+        A file that holds all of the training: weights, optimizer, carried state, seeds of dropout, place in the
+        data, losses. Where it exists, the training goes on from it and ends with the very weights of a run that
+        was never stopped.
+    save_every : int
+        Steps between two saves; it is also saved after every epoch.
+    on_epoch_end : callable, optional
+        Called after each epoch with the number of epochs done and the history, to which it may add JSON values.
 
     Returns
     -------
@@ -68,78 +83,79 @@ def train(
     ------
     ValueError
         If a size is below 1, the clip norm is not positive, a text is too short or holds an id that is not
-        below the model's number of logits, or the loss is no longer a number.
+        below the model's number of logits, the loss is no longer a number, or the checkpoint is damaged or
+        belongs to another text, model, optimizer or batch shape.
     """
-    for name, value in (("epochs", epochs), ("clip_norm", clip_norm)):
-        if not value > 0:
+    for name, value in (("epochs", epochs), ("clip_norm", clip_norm), ("save_every", save_every)):
+        if value is not None and not value > 0:
             raise ValueError(f"{name} must be above 0, got {value}")
     for part in (ids,) if validation_ids is None else (ids, validation_ids):
-        _check_ids(model, part)
-    batches = list(contiguous_batches(ids, batch_size, time))
-    train_step = _train_step(model, optimizer or keras.optimizers.Adam(0.002), clip_norm)
-    history = {"train": [], "validation": [], "seconds": []}
-    start = clock.perf_counter()
-    for epoch in range(epochs):
-        history["train"].append(_epoch(model, train_step, batches, f"epoch {epoch + 1}/{epochs}", progress))
+        check_ids(model, part)
+    loop = _Loop(model, ids, (batch_size, time), optimizer or keras.optimizers.Adam(0.002), clip_norm)
+    if checkpoint:
+        loop.keep(Path(checkpoint), save_every)
+    while loop.at.epoch < epochs:
+        loop.finish_epoch(f"epoch {loop.at.epoch + 1}/{epochs}", validation_ids, progress, on_epoch_end)
+    return loop.at.history
+
+
+class _Loop:
+    """The loop of :func:`train`; everything that changes while it runs is in the variables and in ``at``."""
+
+    def __init__(self, model, ids, shape, optimizer, clip_norm):
+        self.model, self.optimizer = model, optimizer
+        self.batches = list(contiguous_batches(ids, *shape))
+        self.step = _train_step(model, optimizer, clip_norm)
+        self.at = Progress(zero_states(model, shape[0]), history={"train": [], "validation": [], "seconds": []})
+        self.settings = {"batch_size": shape[0], "time": shape[1], "clip_norm": clip_norm}
+        self.settings |= {"text": zlib.crc32(np.asarray(ids, np.int32).tobytes()), "optimizer": optimizer.name}
+        self.path = self.save_every = None
+        self.start = clock.perf_counter()
+
+    def keep(self, path, save_every):
+        """Go on from the checkpoint where there is one, and save to it from now on."""
+        self.path, self.save_every = path, save_every
+        if path.exists():
+            self.at = load_checkpoint(path, self._variables(), self.at.states, self.settings)
+            self.start -= self.at.seconds
+
+    def finish_epoch(self, title, validation_ids, progress, on_epoch_end):
+        """Take the steps that are left of an epoch, score it, and set everything up for the next."""
+        bar = keras.utils.Progbar(len(self.batches), verbose=int(progress), stateful_metrics=["nats"])
+        if progress:
+            print(title)
+        for inputs, targets in self.batches[self.at.batch :]:
+            self._take_step(inputs, targets, title)
+            bar.update(self.at.batch, [("nats", np.mean(self.at.losses))])
+        self.at.history["train"].append(float(np.mean(self.at.losses)))
         if validation_ids is not None:
-            history["validation"].append(evaluate(model, validation_ids))
-        history["seconds"].append(clock.perf_counter() - start)
-    return history
+            self.at.history["validation"].append(evaluate(self.model, validation_ids))
+        self.at.history["seconds"].append(clock.perf_counter() - self.start)
+        self.at.epoch, self.at.batch, self.at.losses = self.at.epoch + 1, 0, []
+        self.at.states = tf.nest.map_structure(tf.zeros_like, self.at.states)
+        if on_epoch_end:
+            on_epoch_end(self.at.epoch, self.at.history)
+        self._save()
 
+    def _take_step(self, inputs, targets, title):
+        inputs, targets = tf.constant(inputs, tf.int32), tf.constant(targets, tf.int32)
+        loss, self.at.states = self.step(inputs, targets, self.at.states)
+        self.at.batch += 1
+        self.at.losses.append(float(loss))
+        if not np.isfinite(self.at.losses[-1]):
+            raise ValueError(
+                f"the loss became {self.at.losses[-1]} at batch {self.at.batch} ({title}): lower the learning rate"
+            )
+        if self.path and self.at.batch % self.save_every == 0:
+            self._save()
 
-def evaluate(model, ids):
-    """Score a text in one stream: every character after the first, with the state carried and none dropped.
+    def _save(self):
+        if self.path:
+            self.at.seconds = clock.perf_counter() - self.start
+            save_checkpoint(self.path, self._variables(), self.at, self.settings)
 
-    Parameters
-    ----------
-    model : keras.Model
-        Ids ``(batch, time)`` to logits ``(batch, time, vocab)``.
-    ids : numpy.ndarray
-        Integers ``(n,)``.
-
-    Returns
-    -------
-    float
-        Mean over ``n - 1`` characters, in nats per character.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than 2 ids, or one is not below the model's number of logits.
-    """
-    ids = _check_ids(model, ids)
-    total, states = 0.0, zero_states(model, 1)
-    score = _score(model)
-    for start in range(0, len(ids) - 1, _EVALUATION_TIME):
-        window = tf.constant(ids[None, start : start + _EVALUATION_TIME + 1], tf.int32)
-        nats, states = score(window, states)
-        total += float(nats)
-    return total / (len(ids) - 1)
-
-
-def _check_ids(model, ids):
-    """Return ``ids`` as an array if the model can score them."""
-    ids, vocab_size = np.asarray(ids), model.output_shape[-1]
-    if len(ids) < 2:
-        raise ValueError(f"a text to score needs at least 2 characters, got {len(ids)}")
-    if ids.min() < 0 or ids.max() >= vocab_size:
-        raise ValueError(f"ids must be between 0 and {vocab_size - 1}, got {ids.min()} to {ids.max()}")
-    return ids
-
-
-def _epoch(model, train_step, batches, title, progress):
-    """Take one step per batch from a zero state and return the mean loss in nats per character."""
-    states, losses = zero_states(model, len(batches[0][0])), []
-    bar = keras.utils.Progbar(len(batches), verbose=int(progress), stateful_metrics=["nats"])
-    if progress:
-        print(title)
-    for number, (inputs, targets) in enumerate(batches, start=1):
-        loss, states = train_step(tf.constant(inputs, tf.int32), tf.constant(targets, tf.int32), states)
-        losses.append(float(loss))
-        if not np.isfinite(losses[-1]):
-            raise ValueError(f"the loss became {losses[-1]} at batch {number} ({title}): lower the learning rate")
-        bar.update(number, [("nats", np.mean(losses))])
-    return float(np.mean(losses))
+    def _variables(self):
+        return [*self.model.variables, *self.optimizer.variables]
 
 
 def _train_step(model, optimizer, clip_norm):
@@ -154,21 +170,9 @@ def _train_step(model, optimizer, clip_norm):
         gradients = tape.gradient(loss, model.trainable_variables)
         # The embedding's gradient comes as one slice per character read; its norm is that of their sum.
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
+        if clip_norm is not None:
+            gradients, _ = tf.clip_by_global_norm(gradients, clip_norm)
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return loss, states
 
     return train_step
-
-
-def _score(model):
-    """Return the compiled scoring of a window ``(1, time + 1)``: total nats and new states. Kept with the model."""
-    if not hasattr(model, "_charlm_score"):
-
-        @tf.function(reduce_retracing=True)
-        def score(window, states):
-            logits, states = forward(model, window[:, :-1], states)
-            return tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(window[:, 1:], logits)), states
-
-        model._charlm_score = score
-    return model._charlm_score
