@@ -32,3 +32,16 @@ def novel_fraction(samples, known):
         raise ValueError("novel_fraction needs at least one sample, got none")
     known = set(known)
     return sum(sample not in known for sample in samples) / len(samples)
+
+
+def distinct_fraction(samples):
+    """Return the number of different ``samples`` divided by the number of all, above 0 and at most 1.
+
+    Raises
+    ------
+    ValueError
+        If there are no samples.
+    """
+    if not samples:
+        raise ValueError("distinct_fraction needs at least one sample, got none")
+    return len(set(samples)) / len(samples)
