@@ -17,9 +17,17 @@ def main(arguments=None):
         print(f"charlm_utils: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("charlm_utils: stopped; nothing was written", file=sys.stderr)
+        print(f"charlm_utils: stopped; {_what_is_kept(options)}", file=sys.stderr)
         return 130
     return 0
+
+
+def _what_is_kept(options):
+    """Say what a stopped command leaves: the checkpoint of `reproduce`, or nothing."""
+    checkpoint = options.out / "checkpoint.npz" if "out" in options else None
+    if checkpoint and checkpoint.exists():
+        return f"the same command goes on from {checkpoint}"
+    return "nothing was written"
 
 
 def _train(options):
@@ -81,9 +89,9 @@ def _sample(options):
 def _reproduce(options):
     from charlm_utils import reproduce
 
-    folder = options.out or Path(options.name)
-    record = reproduce.reproduce(options.name, folder)
-    print(f"held-out: {record['held_out_nats']:.4f} nats per character; run written to {folder}")
+    options.out = options.out or Path(options.name)
+    record = reproduce.reproduce(options.name, options.out)
+    print(f"held-out: {record['held_out_nats']:.4f} nats per character; run written to {options.out}")
 
 
 def _text(options):

@@ -12,6 +12,12 @@ import tensorflow as tf
 
 from charlm_utils.files import write_atomically
 
+# What NumPy and zipfile raise on damaged and foreign files; a flipped flag reads as encryption: RuntimeError.
+_UNREADABLE = (
+    *(OSError, EOFError, AttributeError, KeyError, RuntimeError, TypeError, ValueError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+
 
 @dataclass
 class Progress:
@@ -91,9 +97,10 @@ def load_checkpoint(path, variables, states, settings):
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
         place = json.loads(str(arrays.pop("place")))
-        saved_settings, place = place["settings"], place["progress"]
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        saved_settings, progress = dict(place["settings"]), Progress(states=[], **place["progress"])
+    except _UNREADABLE as error:
         raise ValueError(f"the checkpoint {path} cannot be read: {error}") from error
+    settings = json.loads(json.dumps(settings))
     for name in settings | saved_settings:
         if settings.get(name) != saved_settings.get(name):
             raise ValueError(
@@ -106,4 +113,5 @@ def load_checkpoint(path, variables, states, settings):
             raise ValueError(f"the checkpoint {path} belongs to a model of another shape")
     for variable, array in zip(variables, saved[0], strict=True):
         variable.assign(array)
-    return Progress(states=tf.nest.pack_sequence_as(states, [tf.constant(array) for array in saved[1]]), **place)
+    progress.states = tf.nest.pack_sequence_as(states, [tf.constant(array) for array in saved[1]])
+    return progress

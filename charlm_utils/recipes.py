@@ -54,13 +54,13 @@ RECIPES = {
             **{"optimizer": "Adam", "learning_rate": 0.003, "schedule": "cosine"},
         },
     ),
-    # S000, chapter 4: without an end there; ten passes here.
+    # S000, chapter 4: without an end there; five passes here.
     "warpeace-lstm": Recipe(
         corpus="warpeace",
         preparation="clean_lines",
         model={"cell": "lstm", "units": 256, "num_layers": 2, "embedding_dim": 256},
         training={
-            **{"batch_size": 100, "time": 100, "epochs": 10, "clip_norm": None, "clip_value": 5.0},
+            **{"batch_size": 100, "time": 100, "epochs": 5, "clip_norm": None, "clip_value": 5.0},
             **{"optimizer": "Adam", "learning_rate": 0.001},
         },
     ),

@@ -68,7 +68,8 @@ def reproduce(name, folder, *, progress=True):
         "sample": samples[-1],
     }
     save_run(folder, model, vocabulary, record)
-    checkpoint.unlink(missing_ok=True)
+    for left in folder.glob("checkpoint.npz*"):  # with what a killed process was writing
+        left.unlink()
     return record
 
 

@@ -87,7 +87,7 @@ def load_run(name, runs_dir=None):
         model = build_model(len(vocabulary), **record["model"])
         with np.load(folder / "weights.npz", allow_pickle=False) as weights:
             model.set_weights([weights[key].astype(np.float32) for key in sorted(weights.files, key=int)])
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, EOFError, KeyError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"the run in {folder} cannot be read: {error}") from error
     return Run(name, model, vocabulary, record)
 

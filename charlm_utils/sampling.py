@@ -66,10 +66,7 @@ def generate(
     primed = vocabulary.encode(prime, unknown)
     if not len(primed):
         raise ValueError(f"the prime must hold at least one character of the vocabulary, got {prime!r}")
-    if model.output_shape[-1] != len(vocabulary):
-        raise ValueError(
-            f"the model gives {model.output_shape[-1]} logits, but the vocabulary has {len(vocabulary)} characters"
-        )
+    check_vocabulary(model, vocabulary)
     for name, value in (("length", length), ("num_samples", 1 if num_samples is None else num_samples)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
@@ -88,6 +85,14 @@ def generate(
     ).numpy()  # (num_samples, length)
     texts = [vocabulary.decode(np.concatenate([primed, row])) for row in drawn]
     return texts[0] if num_samples is None else texts
+
+
+def check_vocabulary(model, vocabulary):
+    """Raise a ``ValueError`` if a model has not as many logits as the vocabulary has characters."""
+    if model.output_shape[-1] != len(vocabulary):
+        raise ValueError(
+            f"the model gives {model.output_shape[-1]} logits, but the vocabulary has {len(vocabulary)} characters"
+        )
 
 
 def _compiled_loop(model):

@@ -108,7 +108,10 @@ class _Loop:
         self.step = _train_step(model, optimizer, clip_norm)
         self.at = Progress(zero_states(model, shape[0]), history={"train": [], "validation": [], "seconds": []})
         self.settings = {"batch_size": shape[0], "time": shape[1], "clip_norm": clip_norm}
-        self.settings |= {"text": zlib.crc32(np.asarray(ids, np.int32).tobytes()), "optimizer": optimizer.name}
+        self.settings["text"] = zlib.crc32(np.asarray(ids, np.int32).tobytes())
+        self.settings["optimizer"] = type(optimizer).__name__
+        # Its rate or schedule among them, but no name: the second Adam of a process is called adam_1.
+        self.settings |= {key: value for key, value in optimizer.get_config().items() if key != "name"}
         self.path = self.save_every = None
         self.start = clock.perf_counter()
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 from charlm_utils.batching import context_target_pairs
 from charlm_utils.evaluation import check_ids
 from charlm_utils.filters import check_filters, temper
+from charlm_utils.sampling import check_vocabulary
 
 _EVALUATION_ROWS = 2000  # windows that a step of `evaluate_windows` takes
 
@@ -68,9 +69,11 @@ def generate_windows(model, vocabulary, prime, length, *, time, temperature=1.0,
     Raises
     ------
     ValueError
-        If a size is below 1, the temperature is negative, or the prime is too short or holds an unknown character.
+        If a size is below 1, the temperature is negative, the prime is too short or holds an unknown character, or
+        the vocabulary is not as large as the model's.
     """
     check_filters(temperature=temperature)
+    check_vocabulary(model, vocabulary)
     ids = vocabulary.encode(prime)
     for name, value in (("length", length), ("time", time)):
         if value < 1:

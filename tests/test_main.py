@@ -3,13 +3,15 @@ import runpy
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from charlm_utils import runs, training
+from charlm_utils import reproduce, runs, training
 from charlm_utils.__main__ import main
 from charlm_utils.corpora import list_corpora, split_corpus
+from charlm_utils.recipes import RECIPES, Recipe
 from charlm_utils.training import evaluate
 
 TEXT = "the quick brown fox jumps over the lazy dog.\n" * 12
@@ -227,6 +229,65 @@ def test_sample_refuses_in_one_line_what_is_out_of_range(folder, loaded_once, ca
     assert message in fail(capsys, "sample", folder / "run", *options)
 
 
+# reproduce
+
+
+@pytest.fixture
+def tiny_recipe(monkeypatch):
+    """Put a recipe that takes a second among those of the book."""
+    shape = {"cell": "rnn", "units": 4, "embedding_dim": 2}
+    training = {"batch_size": 128, "epochs": 1, "optimizer": "Adam", "learning_rate": 0.01}
+    monkeypatch.setitem(RECIPES, "tiny", Recipe("genera", shape, training, method="names"))
+
+
+def test_reproduce_writes_the_run_of_a_recipe_and_reports_it(tiny_recipe, tmp_path, capsys):
+    last = succeed(capsys, "reproduce", "tiny", "--out", tmp_path / "again").splitlines()[-1]
+    record = runs.load_run("again", tmp_path).record
+    assert last == f"held-out: {record['held_out_nats']:.4f} nats per character; run written to {tmp_path / 'again'}"
+    assert record["model"] == RECIPES["tiny"].model
+    before = (tmp_path / "again" / "weights.npz").read_bytes()
+    message = fail(capsys, "reproduce", "tiny", "--out", tmp_path / "again")
+    assert message == f"{tmp_path / 'again'} already holds a run or is a file; choose another folder"
+    assert (tmp_path / "again" / "weights.npz").read_bytes() == before
+
+
+def test_reproduce_writes_to_a_folder_of_the_same_name_by_default(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    seen = []
+    monkeypatch.setattr(reproduce, "reproduce", lambda *arguments: seen.append(arguments) or {"held_out_nats": 1.25})
+    assert succeed(capsys, "reproduce", "anna-lstm") == (
+        "held-out: 1.2500 nats per character; run written to anna-lstm\n"
+    )
+    assert seen == [("anna-lstm", Path("anna-lstm"))]
+
+
+def test_an_unknown_recipe_lists_the_known_ones(tmp_path, capsys):
+    message = misuse(capsys, "reproduce", "huge", "--out", tmp_path / "run")
+    assert "invalid choice: 'huge'" in message
+    assert [name for name in RECIPES if name not in message] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reproduce_without_the_corpus_is_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("CHARLM_DATA_DIR", str(tmp_path / "missing"))
+    assert "does not exist" in fail(capsys, "reproduce", "dinos-gru", "--out", tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_stopped_reproduce_says_whether_the_same_command_goes_on(tmp_path, capsys, monkeypatch, kept):
+    def stop(name, folder):
+        if kept:
+            folder.mkdir()
+            (folder / "checkpoint.npz").write_bytes(b"")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reproduce, "reproduce", stop)
+    assert main(["reproduce", "anna-lstm", "--out", str(tmp_path / "run")]) == 130
+    left = f"the same command goes on from {tmp_path / 'run' / 'checkpoint.npz'}" if kept else "nothing was written"
+    assert capsys.readouterr().err == f"charlm_utils: stopped; {left}\n"
+
+
 # what all commands share
 
 
@@ -276,9 +337,10 @@ def test_what_is_missing_or_unknown_ends_with_usage_and_status_2(capsys, argumen
 @pytest.mark.parametrize(
     ("command", "options"),
     [
-        ([], ["train", "evaluate", "sample"]),
+        ([], ["train", "evaluate", "sample", "reproduce"]),
         (["train"], ["--text", "--corpus", "--out", "--epochs", "default: 5", "--learning-rate"]),
         (["evaluate"], ["RUN", "--text", "--corpus", "--all"]),
+        (["reproduce"], ["NAME", *RECIPES, "--out"]),
         (["sample"], ["RUN", "--prime", "--temperature", "default: 0.8", "--top-k", "--top-p", "--seed"]),
     ],
 )

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from charlm_utils.metrics import bits_per_char, novel_fraction, perplexity
+from charlm_utils.metrics import bits_per_char, distinct_fraction, novel_fraction, perplexity
 
 
 @pytest.mark.parametrize(("nats", "bits"), [(0, 0), (np.log(2), 1), (np.log(32), 5), (1.4697, 2.120328)])
@@ -40,3 +40,22 @@ def test_novel_fraction_takes_any_iterable_of_known_texts():
 def test_novel_fraction_of_no_samples_is_refused():
     with pytest.raises(ValueError, match="at least one sample, got none"):
         novel_fraction([], ["Rex"])
+
+
+@pytest.mark.parametrize(
+    ("samples", "share"),
+    [
+        (["Rex"], 1.0),
+        (["Rex", "Nexus", "rex", "Rex "], 1.0),  # only the very same text is the same
+        (["Rex", "Nexus", "Rex", "Rex"], 0.5),
+        (["Rex"] * 5, 0.2),
+        (("a", "b", "a"), 2 / 3),
+    ],
+)
+def test_distinct_fraction_counts_each_text_once(samples, share):
+    assert distinct_fraction(samples) == share
+
+
+def test_distinct_fraction_of_no_samples_is_refused():
+    with pytest.raises(ValueError, match="distinct_fraction needs at least one sample, got none"):
+        distinct_fraction([])

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from charlm_utils.models import build_model, forward, recurrent_layers, step, zero_states
+from charlm_utils.training import train
 
 BATCH, TIME, VOCAB, UNITS, EMBEDDING = 2, 7, 11, 5, 3
 STATES_PER_LAYER = {"rnn": 1, "gru": 1, "lstm": 2}
@@ -222,6 +223,33 @@ def test_the_dinosaur_model_has_4_006_197_parameters():
     model = build_model(53, cell="gru", units=1024, embedding_dim=256)
     assert [layer.count_params() for layer in model.layers[1:]] == [13_568, 3_938_304, 54_325]
     assert model.count_params() == 4_006_197
+
+
+def test_without_an_embedding_every_character_is_a_one_hot_row_that_is_not_trained():
+    model = build_model(VOCAB, cell="lstm", units=UNITS, embedding_dim=None)
+    embedding = model.layers[1]
+    np.testing.assert_array_equal(embedding.get_weights()[0], np.eye(VOCAB))
+    np.testing.assert_array_equal(embedding(random_ids()), np.eye(VOCAB)[random_ids()])
+    assert embedding.trainable_variables == []
+    assert embedding.embeddings.path not in {weight.path for weight in model.trainable_variables}
+    assert len(model.trainable_variables) == 3 + 2  # of the LSTM and of the logits
+    np.testing.assert_allclose(
+        forward(model, random_ids(), zero_states(model, BATCH))[0], model(random_ids()), atol=1e-6
+    )
+
+
+def test_one_hot_rows_stay_what_they_are_in_a_training():
+    model = build_model(VOCAB, cell="rnn", units=UNITS, embedding_dim=None)
+    before = model.get_weights()
+    train(model, random_ids(1, 40).numpy()[0], batch_size=2, time=5, epochs=1, progress=False)
+    np.testing.assert_array_equal(model.get_weights()[0], np.eye(VOCAB))
+    assert all(np.any(w != b) for w, b in zip(model.get_weights()[1:], before[1:], strict=True))
+
+
+def test_the_one_hot_model_of_s002_trains_89_124_parameters():
+    model = build_model(36, cell="lstm", units=128, embedding_dim=None)
+    assert sum(int(np.prod(weight.shape)) for weight in model.trainable_variables) == 89_124
+    assert model.count_params() == 89_124 + 36 * 36
 
 
 @pytest.mark.parametrize("cell", STATES_PER_LAYER)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from charlm_utils import training
+from charlm_utils import evaluation
 from charlm_utils.models import build_model
 from charlm_utils.training import evaluate, set_seed, train
 
@@ -91,6 +91,17 @@ def test_a_clipped_step_is_as_long_as_the_learning_rate_times_the_norm():
     assert change_of(model, before) == pytest.approx(2.0 * 0.01, rel=1e-3)
 
 
+def test_without_a_clip_norm_no_step_is_clipped():
+    model = small_model()
+    model.set_weights([30 * w for w in model.get_weights()])
+    weights, losses, norms = naive_training(model.get_weights(), epochs=1, learning_rate=0.01, clip_norm=np.inf)
+    assert min(norms) > 5, "the default would clip"
+    history = fit(model, epochs=1, clip_norm=None, optimizer=keras.optimizers.SGD(0.01))
+    np.testing.assert_allclose(history["train"], losses, rtol=1e-5)
+    for ours, expected in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_allclose(ours, expected, atol=1e-3)
+
+
 def test_the_same_seed_gives_the_very_same_weights_and_losses(first_run):
     again = seeded_run(3)
     assert first_run[0] == again[0]
@@ -174,6 +185,8 @@ def test_a_loss_that_is_no_longer_a_number_stops_the_training():
         ({"epochs": -1}, "epochs must be above 0, got -1"),
         ({"clip_norm": 0.0}, "clip_norm must be above 0, got 0.0"),
         ({"clip_norm": float("nan")}, "clip_norm must be above 0, got nan"),
+        ({"save_every": 0}, "save_every must be above 0, got 0"),
+        ({"save_every": -1}, "save_every must be above 0, got -1"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"time": 0}, "time must be at least 1, got 0"),
         ({"ids": IDS[:14]}, "batch_size=2 and time=7 need at least 15 characters, got 14"),
@@ -229,7 +242,7 @@ def test_evaluate_does_not_depend_on_its_inner_chunk(sharp_model, monkeypatch):
     text = LONG[:50]
     expected = evaluate(sharp_model, text)
     for chunk in (1, 7, 49, 50):
-        monkeypatch.setattr(training, "_EVALUATION_TIME", chunk)
+        monkeypatch.setattr(evaluation, "_EVALUATION_TIME", chunk)
         assert evaluate(sharp_model, text) == pytest.approx(expected, abs=1e-6)
 
 

@@ -1,0 +1,493 @@
+"""A training that was stopped, however it was stopped, goes on as if it had not been."""
+
+import io
+import os
+import random
+import signal
+import subprocess
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from charlm_utils import training
+from charlm_utils.checkpoints import Progress, load_checkpoint, save_checkpoint
+from charlm_utils.models import build_model, zero_states
+from charlm_utils.training import train
+
+BATCH, TIME, VOCAB, UNITS, EMBEDDING, EPOCHS = 2, 7, 5, 6, 3, 2
+IDS = np.random.default_rng(0).integers(0, VOCAB, 3 * BATCH * TIME + 4)  # three batches and a rest
+STEPS = EPOCHS * 3
+
+
+def start(seed, cell="rnn", **settings):
+    """Return a fresh model with dropout and a fresh optimizer with slots and a schedule."""
+    keras.utils.set_random_seed(seed)
+    shape = {"cell": cell, "units": UNITS, "embedding_dim": EMBEDDING, "dropout": 0.4}
+    schedule = keras.optimizers.schedules.CosineDecay(0.05, STEPS)
+    return build_model(VOCAB, **(shape | settings)), keras.optimizers.Adam(schedule)
+
+
+def fit(parts, path=None, *, ids=IDS, epochs=EPOCHS, save_every=1, **settings):
+    model, optimizer = parts
+    sizes = {"batch_size": BATCH, "time": TIME} | settings
+    options = {"validation_ids": IDS[:20], "checkpoint": path, "save_every": save_every, "progress": False}
+    return train(model, ids, epochs=epochs, optimizer=optimizer, **(options | sizes))
+
+
+def values(parts):
+    """Return all that a training changes: weights, seeds of dropout, slots, steps taken."""
+    return [variable.numpy() for part in parts for variable in part.variables]
+
+
+def assert_same(one, other):
+    """Compare what two trainings ended with, bit for bit: (variables, history)."""
+    for a, b in zip(one[0], other[0], strict=True):
+        np.testing.assert_array_equal(a, b)
+    histories = [{key: part for key, part in history.items() if key != "seconds"} for _, history in (one, other)]
+    assert histories[0] == histories[1]
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+class Stop(Exception):
+    """Raised where a test stops a training."""
+
+
+def stop_at_call(monkeypatch, owner, name, number, *, before):
+    """Let the call ``number`` of a function (from 1) raise, before it does its work or after."""
+    original, calls = getattr(owner, name), iter(range(1, 1000))
+
+    def patched(*arguments):
+        call = next(calls)
+        if call == number and before:
+            raise Stop
+        result = original(*arguments)
+        if call == number:
+            raise Stop
+        return result
+
+    monkeypatch.setattr(owner, name, patched)
+
+
+def stopped(monkeypatch, parts, path, *where, before, **settings):
+    with monkeypatch.context() as patch:
+        stop_at_call(patch, *where, before=before)
+        with pytest.raises(Stop):
+            fit(parts, path, **settings)
+
+
+@pytest.fixture(scope="module")
+def undisturbed():
+    parts = start(1)
+    history = fit(parts)
+    return values(parts), history
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """The checkpoint of a training of one epoch and a step."""
+    path = tmp_path_factory.mktemp("saved") / "checkpoint.npz"
+    with pytest.MonkeyPatch.context() as patch:
+        stopped(patch, start(1), path, training, "save_checkpoint", 5, before=False)
+    return path.read_bytes()
+
+
+def test_saving_changes_nothing(undisturbed, tmp_path):
+    parts = start(1)
+    history = fit(parts, tmp_path / "checkpoint.npz")
+    assert_same((values(parts), history), undisturbed)
+    assert names(tmp_path) == ["checkpoint.npz"]
+
+
+def test_a_training_stopped_after_every_step_in_turn_ends_as_if_it_had_not_been(undisturbed, tmp_path, monkeypatch):
+    """Each life takes a step, saves it, and stops after the next step or epoch, whose work is lost."""
+    path = tmp_path / "checkpoint.npz"
+    for lives in range(1, STEPS + EPOCHS + 1):  # one save after each step and each epoch
+        parts = start(lives)
+        with monkeypatch.context() as patch:
+            stop_at_call(patch, training, "save_checkpoint", 2, before=True)
+            if lives < STEPS + EPOCHS:
+                with pytest.raises(Stop):
+                    fit(parts, path)
+            else:
+                history = fit(parts, path)
+    assert_same((values(parts), history), undisturbed)
+
+
+def test_a_training_stopped_while_an_epoch_is_scored_scores_it_once(undisturbed, tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.npz"
+    stopped(monkeypatch, start(1), path, training, "evaluate", 2, before=True)
+    parts = start(9)
+    assert_same((fit(parts, path), values(parts))[::-1], undisturbed)
+
+
+def test_steps_since_the_last_save_are_taken_again(undisturbed, tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.npz"
+    saves, save = [], training.save_checkpoint
+
+    def noted(path, variables, at, settings):
+        saves.append((at.epoch, at.batch))
+        save(path, variables, at, settings)
+
+    monkeypatch.setattr(training, "save_checkpoint", noted)
+    stopped(monkeypatch, start(1), path, training, "save_checkpoint", 4, before=True, save_every=2)
+    assert saves == [(0, 2), (1, 0), (1, 2)]
+    parts = start(9)
+    assert_same((fit(parts, path, save_every=2), values(parts))[::-1], undisturbed)
+    assert saves[3:] == [(2, 0)]
+
+
+def test_a_deep_lstm_with_momentum_goes_on_exactly(tmp_path, monkeypatch):
+    def lstm(seed):
+        model, _ = start(seed, cell="lstm", num_layers=2)
+        return model, keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True)
+
+    path, whole, plain = tmp_path / "checkpoint.npz", lstm(1), {"validation_ids": None}
+    history = fit(whole, **plain)
+    stopped(monkeypatch, lstm(1), path, training, "save_checkpoint", 5, before=False, **plain)
+    parts = lstm(2)
+    assert_same((fit(parts, path, **plain), values(parts))[::-1], (values(whole), history))
+
+
+def test_more_epochs_later_equal_all_at_once(undisturbed, tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    first = fit(start(1), path, epochs=1)
+    assert len(first["train"]) == 1
+    parts = start(9)
+    assert_same((fit(parts, path), values(parts))[::-1], undisturbed)
+
+
+def test_a_finished_training_is_given_back_without_a_step(undisturbed, tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.npz"
+    fit(start(1), path)
+    monkeypatch.setattr(training, "save_checkpoint", lambda *_: pytest.fail("trained on"))
+    parts = start(9)
+    assert_same((fit(parts, path), values(parts))[::-1], undisturbed)
+
+
+def test_the_seconds_go_on_where_they_were(saved, tmp_path, monkeypatch):
+    def later(*arguments):
+        at = load_checkpoint(*arguments)
+        at.seconds += 1000
+        return at
+
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(saved)
+    monkeypatch.setattr(training, "load_checkpoint", later)
+    seconds = fit(start(9), path)["seconds"]
+    assert 0 < seconds[0] < 1000 < seconds[1] < 2000
+
+
+def test_what_on_epoch_end_adds_to_the_history_survives(tmp_path, monkeypatch):
+    def note(epoch, history):
+        history.setdefault("samples", []).append(f"{epoch}: \u03b1 after {len(history['train'])}")
+
+    path = tmp_path / "checkpoint.npz"
+    stopped(monkeypatch, start(1), path, training, "save_checkpoint", 6, before=False, on_epoch_end=note)
+    history = fit(start(9), path, on_epoch_end=note)
+    assert history["samples"] == ["1: \u03b1 after 1", "2: \u03b1 after 2"]
+    with np.load(path) as file:
+        assert "\\u03b1 after 2" in str(file["place"])
+
+
+def test_a_training_stopped_in_on_epoch_end_calls_it_again_for_that_epoch(undisturbed, tmp_path):
+    def stop(epoch, history):
+        history["samples"] = ["lost"]
+        raise Stop
+
+    path, seen = tmp_path / "checkpoint.npz", []
+    with pytest.raises(Stop):
+        fit(start(1), path, on_epoch_end=stop)
+    parts = start(9)
+    history = fit(parts, path, on_epoch_end=lambda epoch, history: seen.append((epoch, len(history["validation"]))))
+    assert seen == [(1, 1), (2, 2)]
+    assert_same((values(parts), history), undisturbed)
+
+
+# killed processes
+
+CHILD = """
+import os, random, signal, sys
+sys.path.insert(0, {tests!r})
+import numpy as np
+import test_checkpoints as t
+from charlm_utils import files, training
+
+path, moment, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
+calls = {{"before the save": 0, "before the rename": 0, "after the rename": 0}}
+
+def pass_by(now):
+    calls[now] += 1
+    if now == moment and calls[now] == number:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def watched(function, before, after=None):
+    def call(*arguments):
+        pass_by(before)
+        function(*arguments)
+        if after:
+            pass_by(after)
+    return call
+
+training.save_checkpoint = watched(training.save_checkpoint, "before the save")
+files.os.replace = watched(os.replace, "before the rename", "after the rename")
+parts = t.start(int(sys.argv[4]))
+history = t.fit(parts, path)
+np.savez(path + ".end", *t.values(parts), history=np.array(repr(history)))
+"""
+
+
+def live(path, *arguments):
+    """Train in a new process until it is done or dies at a given moment; return its status."""
+    code = CHILD.format(tests=os.path.dirname(__file__))
+    command = [sys.executable, "-c", code, str(path), *map(str, arguments)]
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(command, cwd=os.getcwd(), env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.returncode
+
+
+def test_processes_killed_before_and_in_the_middle_of_a_save_end_as_one_undisturbed(undisturbed, tmp_path):
+    path, draw = tmp_path / "checkpoint.npz", random.Random(20)
+    assert live(path, "before the rename", draw.randint(2, 4), 1) == -signal.SIGKILL
+    assert names(tmp_path)[0] == "checkpoint.npz"
+    assert [name.endswith(".part") for name in names(tmp_path)] == [False, True], "it died with half a save"
+    assert live(path, "before the save", draw.randint(2, 3), 2) == -signal.SIGKILL
+    assert live(path, "none", 0, 3) == 0
+    with np.load(f"{path}.end.npz") as end:
+        history = eval(str(end["history"]))
+        found = [end[f"arr_{i}"] for i in range(len(end.files) - 1)]
+    assert_same((found, history), undisturbed)
+
+
+# failed saves
+
+
+@pytest.mark.parametrize("failure", [OSError("disk full"), KeyboardInterrupt()])
+def test_a_save_that_fails_leaves_the_old_checkpoint_and_nothing_else(saved, tmp_path, monkeypatch, failure):
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(saved)
+
+    def fail(source, target):
+        assert os.path.getsize(source) > 1000, "the new checkpoint is written, but not yet in its place"
+        raise failure
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(type(failure)):
+        fit(start(9), path)
+    assert path.read_bytes() == saved
+    assert names(tmp_path) == ["checkpoint.npz"]
+
+
+def test_a_history_that_json_cannot_hold_is_an_error_that_leaves_the_old_checkpoint(saved, tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(saved)
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        fit(start(9), path, save_every=99, on_epoch_end=lambda epoch, history: history.update(bad={1, 2}))
+    assert path.read_bytes() == saved
+    assert names(tmp_path) == ["checkpoint.npz"]
+
+
+# refused checkpoints
+
+
+@pytest.fixture(scope="module")
+def other():
+    """Another model and optimizer, which no refused checkpoint changes."""
+    parts = start(9)
+    parts[1].build(parts[0].trainable_variables)
+    return parts
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"batch_size": 3}, "was made with batch_size=2, this run has 3"),
+        ({"time": 5}, "was made with time=7, this run has 5"),
+        ({"clip_norm": 1.5}, "was made with clip_norm=5.0, this run has 1.5"),
+        ({"clip_norm": None}, "was made with clip_norm=5.0, this run has None"),
+        ({"ids": IDS[:-1]}, r"was made with text=\d+, this run has \d+"),
+        ({"ids": np.roll(IDS, 1)}, r"was made with text=\d+, this run has \d+"),
+    ],
+)
+def test_a_checkpoint_of_other_settings_is_refused_with_both(saved, other, tmp_path, settings, message):
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(saved)
+    before = values(other)
+    with pytest.raises(ValueError, match=message) as caught:
+        fit(other, path, **settings)
+    assert str(path) in str(caught.value)
+    assert_same((values(other), {}), (before, {}))
+    assert path.read_bytes() == saved
+
+
+def test_a_checkpoint_of_another_kind_of_optimizer_is_refused_with_both(saved, other, tmp_path):
+    path, parts = tmp_path / "checkpoint.npz", (other[0], keras.optimizers.AdamW(0.05))  # with the very same slots
+    path.write_bytes(saved)
+    before = values(other)
+    with pytest.raises(ValueError, match="was made with optimizer=Adam, this run has AdamW"):
+        fit(parts, path)
+    assert_same((values(other), {}), (before, {}))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "message"),
+    [
+        (keras.optimizers.Adam(0.05), "was made with learning_rate=.*CosineDecay.*, this run has 0.05"),
+        (
+            keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.05, STEPS + 1)),
+            "was made with learning_rate=",
+        ),
+    ],
+)
+def test_a_checkpoint_of_another_rate_or_schedule_is_refused_with_both(saved, other, tmp_path, optimizer, message):
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(saved)
+    with pytest.raises(ValueError, match=message):
+        fit((other[0], optimizer), path)
+
+
+def test_the_number_that_keras_gives_to_an_optimizer_does_not_matter(saved, tmp_path):
+    path, parts = tmp_path / "checkpoint.npz", start(9)
+    path.write_bytes(saved)
+    assert keras.optimizers.Adam().name != keras.optimizers.Adam().name
+    assert len(fit(parts, path)["train"]) == EPOCHS
+
+
+@pytest.mark.parametrize("shape", [{"units": UNITS + 1}, {"num_layers": 2}, {"cell": "gru"}, {"dropout": 0}])
+def test_a_checkpoint_of_a_model_of_another_shape_is_refused(saved, tmp_path, shape):
+    path, parts = tmp_path / "checkpoint.npz", start(9, **shape)
+    path.write_bytes(saved)
+    before = [weight.numpy() for weight in parts[0].variables]
+    with pytest.raises(ValueError, match="belongs to a model of another shape") as caught:
+        fit(parts, path)
+    assert str(path) in str(caught.value)
+    assert_same(([weight.numpy() for weight in parts[0].variables], {}), (before, {}))
+
+
+def repacked(data, **changes):
+    """Return an archive with some arrays replaced, or left out where they are None."""
+    with np.load(io.BytesIO(data)) as file:
+        arrays = {key: file[key] for key in file.files} | changes
+    buffer = io.BytesIO()
+    np.savez(buffer, **{key: array for key, array in arrays.items() if array is not None})
+    return buffer.getvalue()
+
+
+def array_file(data):
+    buffer = io.BytesIO()
+    np.save(buffer, np.arange(3))
+    return buffer.getvalue()
+
+
+def flipped(offset, member="variable_00000.npy"):
+    """Return a damage: one byte of the central entry, or of the values, of a member."""
+
+    def damage(data):
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entry = archive.getinfo(member)
+        place = data.index(b"PK\x01\x02") if offset is not None else entry.header_offset
+        place = data.index(member.encode(), place) + (len(member) + entry.file_size if offset is None else offset)
+        return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+    return damage
+
+
+def replaced_place(text):
+    return lambda data: repacked(data, place=np.array(text))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(lambda data, share=share: data[: int(len(data) * share)] for share in (0, 0.01, 0.5, 0.99)),
+        lambda data: data[:-1],
+        lambda data: b"not an archive",
+        lambda data: b"\x80\x04N.",  # a pickle
+        array_file,
+        flipped(None),  # a value
+        flipped(-38),  # the flags: it reads as encrypted
+        flipped(-36),  # the method of compression
+        lambda data: repacked(data, place=None),
+        *map(replaced_place, ["{", "[]", "5", '{"settings": {}}', '{"settings": 5, "progress": {}}']),
+        lambda data: repacked(
+            data, place=np.array(str(np.load(io.BytesIO(data))["place"]).replace('"batch": ', '"place": '))
+        ),
+    ],
+)
+def test_a_damaged_or_foreign_file_is_refused_by_name_and_changes_nothing(saved, other, tmp_path, damage):
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(damage(saved))
+    assert damage(saved) != saved
+    before = values(other)
+    with pytest.raises(ValueError, match="cannot be read: .") as caught:
+        fit(other, path)
+    assert str(path) in str(caught.value)
+    assert_same((values(other), {}), (before, {}))
+    assert path.read_bytes() == damage(saved)
+
+
+@pytest.mark.parametrize("lost", ["variable_00000", "variable_00020", "state_00000"])
+def test_a_checkpoint_that_lacks_an_array_is_refused_and_changes_nothing(saved, other, tmp_path, lost):
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(repacked(saved, **{lost: None}))
+    before = values(other)
+    with pytest.raises(ValueError, match="another shape"):
+        fit(other, path)
+    assert_same((values(other), {}), (before, {}))
+
+
+def test_a_checkpoint_is_never_unpickled(saved, other, tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(repacked(saved, variable_00000=np.array([{"an": "object"}], dtype=object)))
+    with pytest.raises(ValueError, match="cannot be read: .*allow_pickle=False"):
+        fit(other, path)
+
+
+# the file itself
+
+
+def test_a_checkpoint_brings_back_variables_states_and_progress(tmp_path):
+    variables = [
+        tf.Variable([[1.5, -2.0, 3.0]]),
+        tf.Variable(7, dtype=tf.int64),
+        keras.Variable([9, 8], dtype="uint32"),
+    ]
+    states = [[tf.fill((2, 3), 1.0)], [tf.fill((2, 4), 2.0), tf.fill((2, 4), 3.0)]]
+    at = Progress(states, epoch=3, batch=2, losses=[0.1, 1 / 3], history={"train": [1e-17]}, seconds=2.5)
+    save_checkpoint(tmp_path / "new" / "file", variables, at, {"time": 4})
+    blank = [tf.Variable([[0.0, 0.0, 0.0]]), tf.Variable(0, dtype=tf.int64), keras.Variable([0, 0], dtype="uint32")]
+    zeros = tf.nest.map_structure(tf.zeros_like, states)
+    found = load_checkpoint(str(tmp_path / "new" / "file"), blank, zeros, {"time": 4})
+    for variable, expected in zip(blank, variables, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), expected.numpy())
+    tf.nest.map_structure(np.testing.assert_array_equal, found.states, states)
+    assert (found.epoch, found.batch, found.losses, found.history, found.seconds) == (
+        *(3, 2, [0.1, 1 / 3], {"train": [1e-17]}, 2.5),
+    )
+
+
+def test_a_setting_that_only_one_side_knows_is_refused(tmp_path):
+    save_checkpoint(tmp_path / "file", [], Progress([]), {"time": 4})
+    with pytest.raises(ValueError, match="made with depth=None, this run has 2"):
+        load_checkpoint(tmp_path / "file", [], [], {"time": 4, "depth": 2})
+    with pytest.raises(ValueError, match="made with time=4, this run has None"):
+        load_checkpoint(tmp_path / "file", [], [], {})
+
+
+def test_states_of_another_batch_size_are_refused(tmp_path):
+    model, _ = start(1)
+    save_checkpoint(tmp_path / "file", model.variables, Progress(zero_states(model, 2)), {})
+    with pytest.raises(ValueError, match="another shape"):
+        load_checkpoint(tmp_path / "file", model.variables, zero_states(model, 3), {})
+
+
+def test_a_missing_checkpoint_is_an_error_that_names_it(tmp_path):
+    with pytest.raises(ValueError, match="missing.npz cannot be read"):
+        load_checkpoint(tmp_path / "missing.npz", [], [], {})
