@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from charlm_utils.corpora import split_corpus
+from charlm_utils.corpora import load_corpus, split_corpus
 from charlm_utils.models import forward, zero_states
 from charlm_utils.recipes import RECIPES, recipe_text
 from charlm_utils.registry import CORPORA
@@ -71,10 +71,30 @@ def nats_in_rows(model, ids, rows=64, warm_up=500, time=250):
     return total / (len(ids) - 1)
 
 
-def test_opening_of_chapter_seven_is_from_the_sample():
-    notebook = nbformat.read(ROOT / "chapters" / "07_keras_stateful_gru.ipynb", as_version=4)
-    hook = notebook.cells[0].source.split("```\n")[1].removesuffix("```").strip()
-    assert hook in load_run("shakespeare-gru").record["sample"]
+OPENINGS = {
+    "06_keras_windows": "shakespeare36-window",
+    "07_keras_stateful_gru": "shakespeare-gru",
+    "07_names": "dinos-gru",
+    "09_deep_lstm": "anna-lstm",
+}
+
+
+def opening(chapter):
+    notebook = nbformat.read(ROOT / "chapters" / f"{chapter}.ipynb", as_version=4)
+    return notebook.cells[0].source.split("```\n")[1].removesuffix("```").strip()
+
+
+@pytest.mark.parametrize("chapter", [chapter for chapter in OPENINGS if chapter != "07_names"])
+def test_opening_of_a_chapter_is_from_the_sample_of_its_run(chapter):
+    sample = load_run(OPENINGS[chapter]).record["sample"]
+    assert " ".join(opening(chapter).split()) in " ".join(sample.split())
+
+
+def test_names_at_the_opening_are_from_the_sample_and_not_on_the_list():
+    names = opening("07_names").split("\n")
+    assert set(names) <= set(load_run("dinos-gru").record["sample"].split("\n"))
+    if (Path(os.environ.get("CHARLM_DATA_DIR") or "/nowhere") / CORPORA["dinos"].file).is_file():
+        assert not set(names) & set(load_corpus("dinos").split("\n"))
 
 
 def test_readme_quotes_the_record():
