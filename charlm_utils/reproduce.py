@@ -30,7 +30,7 @@ def reproduce(name, folder, *, progress=True):
     Parameters
     ----------
     name : str
-        A key of :data:`charlm_utils.recipes.RECIPES`.
+        A key of ``charlm_utils.recipes.RECIPES``.
     folder : str or Path
         Where the run goes; its last part becomes the run's name.
     progress : bool

@@ -31,7 +31,7 @@ def evaluate_windows(model, ids, time):
     Raises
     ------
     ValueError
-        As :func:`evaluate` and :func:`charlm_utils.batching.context_target_pairs`.
+        As :func:`charlm_utils.evaluation.evaluate` and :func:`charlm_utils.batching.context_target_pairs`.
     """
     windows, targets = context_target_pairs(check_ids(model, ids), time)
     total = 0.0
