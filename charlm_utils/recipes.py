@@ -54,7 +54,7 @@ RECIPES = {
             **{"optimizer": "Adam", "learning_rate": 0.003, "schedule": "cosine"},
         },
     ),
-    # S000, chapter 4: without an end there; five passes here.
+    # S000, chapter 8: without an end there; five passes here.
     "warpeace-lstm": Recipe(
         corpus="warpeace",
         preparation="clean_lines",
