@@ -3,13 +3,25 @@
 import numpy as np
 import tensorflow as tf
 
-from charlm_utils.models import forward, zero_states
+from charlm_utils.models import forward, state_specs, zero_states
 
-_EVALUATION_TIME = 1000  # characters of the one stream that a step of `evaluate` takes
+_STREAM_TIME = 1000  # characters of the one stream that a step of `nats_per_position` takes
+_WINDOW_ROWS = 64  # windows that a step of `nats_in_windows` takes
 
 
 def evaluate(model, ids):
     """Score a text in one stream: every character after the first, with the state carried and none dropped.
+
+    Returns
+    -------
+    float
+        Mean of :func:`nats_per_position`, whose parameters and errors it shares, in nats per character.
+    """
+    return float(np.mean(nats_per_position(model, ids), dtype=np.float64))
+
+
+def nats_per_position(model, ids):
+    """Return -ln p of every character after the first, given all before it, with the state carried.
 
     Parameters
     ----------
@@ -20,22 +32,50 @@ def evaluate(model, ids):
 
     Returns
     -------
-    float
-        Mean over ``n - 1`` characters, in nats per character.
+    numpy.ndarray
+        float32 ``(n - 1,)``, in nats.
 
     Raises
     ------
     ValueError
         If there are fewer than 2 ids, or one is not below the model's number of logits.
     """
-    ids = check_ids(model, ids)
-    total, states = 0.0, zero_states(model, 1)
+    ids, states, parts = check_ids(model, ids), zero_states(model, 1), []
     score = _score(model)
-    for start in range(0, len(ids) - 1, _EVALUATION_TIME):
-        window = tf.constant(ids[None, start : start + _EVALUATION_TIME + 1], tf.int32)
-        nats, states = score(window, states)
-        total += float(nats)
-    return total / (len(ids) - 1)
+    for start in range(0, len(ids) - 1, _STREAM_TIME):
+        nats, states = score(tf.constant(ids[None, start : start + _STREAM_TIME + 1], tf.int32), states)
+        parts.append(nats.numpy()[0])
+    return np.concatenate(parts)
+
+
+def nats_in_windows(model, ids, time):
+    """Return -ln p of every character of windows of ``time``, each read from a zero state.
+
+    Parameters
+    ----------
+    model, ids
+        As for :func:`nats_per_position`.
+    time : int
+        Characters to predict in a window; the one before them is read and not predicted. A last window that would
+        be shorter is left out.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 ``((n - 1) // time, time)``, in nats.
+
+    Raises
+    ------
+    ValueError
+        As :func:`nats_per_position`, or if ``time`` is not between 1 and ``n - 1``.
+    """
+    ids = check_ids(model, ids)
+    if not 1 <= time <= len(ids) - 1:
+        raise ValueError(f"time must be between 1 and {len(ids) - 1}, got {time}")
+    starts = np.arange((len(ids) - 1) // time) * time
+    windows, score = ids[starts[:, None] + np.arange(time + 1)], _score(model)  # (windows, time + 1)
+    parts = np.split(windows, range(_WINDOW_ROWS, len(windows), _WINDOW_ROWS))
+    return np.concatenate([score(tf.constant(part, tf.int32), zero_states(model, len(part)))[0] for part in parts])
 
 
 def check_ids(model, ids):
@@ -55,13 +95,13 @@ def check_ids(model, ids):
 
 
 def _score(model):
-    """Return the compiled scoring of a window ``(1, time + 1)``: total nats and new states. Kept with the model."""
+    """Return the compiled scoring of windows ``(batch, time + 1)``: nats and new states. Kept with the model."""
     if not hasattr(model, "_charlm_score"):
 
-        @tf.function(reduce_retracing=True)
-        def score(window, states):
-            logits, states = forward(model, window[:, :-1], states)
-            return tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(window[:, 1:], logits)), states
+        @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32), state_specs(model)])
+        def score(windows, states):
+            logits, states = forward(model, windows[:, :-1], states)
+            return tf.nn.sparse_softmax_cross_entropy_with_logits(windows[:, 1:], logits), states
 
         model._charlm_score = score
     return model._charlm_score

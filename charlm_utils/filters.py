@@ -71,7 +71,8 @@ def check_filters(*, temperature=1.0, top_k=1, top_p=1.0, vocab_size=1):
 def temper(logits, temperature):
     """Do the work of :func:`apply_temperature` on tensors, inside a compiled loop."""
     divided = logits / tf.where(temperature > 0, temperature, 1.0)
-    return tf.where(temperature > 0, divided, keep_largest(logits, 1))
+    largest = tf.one_hot(tf.argmax(logits, axis=-1), logits.shape[-1], on_value=True, off_value=False, dtype=tf.bool)
+    return tf.where((temperature > 0) | largest, divided, -np.inf)
 
 
 def keep_largest(logits, k):

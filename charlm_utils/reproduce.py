@@ -58,11 +58,13 @@ def reproduce(name, folder, *, progress=True):
     model = build_model(len(vocabulary), **recipe.model)
     checkpoint = folder / "checkpoint.npz"
     fit = _fit_stream if recipe.method == "stream" else _fit_rows
-    history = fit(recipe, model, vocabulary, _split(recipe, text), checkpoint, progress)
+    parts = _split(recipe, text)
+    history = fit(recipe, model, vocabulary, parts, checkpoint, progress)
     samples = history.pop("samples")
+    validated = history["validation"]
     record = asdict(recipe) | {
         "history": history,
-        "held_out_nats": history["validation"][-1],
+        "held_out_nats": validated[-1] if validated else _score(recipe, model, vocabulary, parts[1]),
         "seconds": round(history["seconds"][-1]),
         "samples": samples,
         "sample": samples[-1],
@@ -95,7 +97,7 @@ def _fit_stream(recipe, model, vocabulary, parts, checkpoint, progress):
     return train(
         model,
         ids,
-        validation_ids=held_out_ids,
+        validation_ids=held_out_ids if recipe.training.get("validate", True) else None,
         optimizer=_optimizer(recipe.training, steps),
         checkpoint=checkpoint,
         on_epoch_end=keep_sample,

@@ -105,7 +105,7 @@ class _Loop:
     def __init__(self, model, ids, shape, optimizer, clip_norm):
         self.model, self.optimizer = model, optimizer
         self.batches = list(contiguous_batches(ids, *shape))
-        self.step = _train_step(model, optimizer, clip_norm)
+        self.step = compiled_step(model, optimizer, clip_norm)
         self.at = Progress(zero_states(model, shape[0]), history={"train": [], "validation": [], "seconds": []})
         self.settings = {"batch_size": shape[0], "time": shape[1], "clip_norm": clip_norm}
         self.settings["text"] = zlib.crc32(np.asarray(ids, np.int32).tobytes())
@@ -161,7 +161,7 @@ class _Loop:
         return [*self.model.variables, *self.optimizer.variables]
 
 
-def _train_step(model, optimizer, clip_norm):
+def compiled_step(model, optimizer, clip_norm):
     """Return a compiled step: inputs, targets and states in; loss and new states out; weights updated."""
     optimizer.build(model.trainable_variables)
 

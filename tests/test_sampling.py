@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from charlm_utils.filters import check_filters
 from charlm_utils.models import build_model, forward, zero_states
-from charlm_utils.sampling import apply_temperature, generate, keep_top_k, keep_top_p
+from charlm_utils.sampling import STREAM_CHUNK, apply_temperature, generate, keep_top_k, keep_top_p
 from charlm_utils.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary("kabcdefghij")
@@ -308,7 +308,50 @@ def test_no_call_traces_the_loop_again(model):
     ]:
         generate(model, VOCABULARY, prime, length, **more)
         assert model._charlm_loop is loop
-    assert loop.experimental_get_tracing_count() == 1
+    assert [half.experimental_get_tracing_count() for half in loop] == [1, 1]
+
+
+def test_streaming_prints_the_same_text_chunk_by_chunk(model, capsys):
+    settings = {"temperature": 2, "top_k": 5, "seed": 4}
+    text = generate(model, VOCABULARY, "bad", 3 * STREAM_CHUNK + 7, **settings)
+    assert capsys.readouterr().out == ""
+    assert generate(model, VOCABULARY, "bad", 3 * STREAM_CHUNK + 7, stream=True, **settings) == text
+    assert capsys.readouterr().out == text + "\n"
+
+
+def test_streaming_flushes_every_chunk(model, monkeypatch):
+    shown = []
+    monkeypatch.setattr("builtins.print", lambda text="", **options: shown.append((text, options.get("flush"))))
+    text = generate(model, VOCABULARY, "bad", 2 * STREAM_CHUNK + 1, seed=0, stream=True)
+    drawn = text[3:]
+    chunks = ["bad", drawn[:STREAM_CHUNK], drawn[STREAM_CHUNK : 2 * STREAM_CHUNK], drawn[2 * STREAM_CHUNK :]]
+    assert shown == [(chunk, True) for chunk in chunks] + [("", None)]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("stop", ["a", "ck", VOCABULARY.characters])
+def test_a_text_ends_with_its_first_drawn_stop_character(model, stop, stream, capsys):
+    settings = {"temperature": 3, "seed": 2}
+    whole = generate(model, VOCABULARY, "bad", 200, **settings)
+    places = [i for i, character in enumerate(whole) if i >= 3 and character in stop]
+    stopped = generate(model, VOCABULARY, "bad", 200, stop=stop, stream=stream, **settings)
+    assert stopped == whole[: places[0] + 1]
+    assert capsys.readouterr().out == (stopped + "\n" if stream else "")
+
+
+def test_every_sample_has_its_own_end_and_a_text_without_one_keeps_its_length(model):
+    settings = {"temperature": 3, "seed": 2, "num_samples": 20}
+    whole = generate(model, VOCABULARY, "bad", 9, **settings)
+    stopped = generate(model, VOCABULARY, "bad", 9, stop="c", **settings)
+    expected = [text[: text.index("c", 3) + 1] if "c" in text[3:] else text for text in whole]
+    assert stopped == expected
+    assert len({len(text) for text in stopped}) > 3
+    assert max(len(text) for text in stopped) == 12
+
+
+def test_the_loop_stops_when_every_text_has_ended(model):
+    drawn = generate(model, VOCABULARY, "bad", 10**9, stop=VOCABULARY.characters, num_samples=3, seed=0)
+    assert [len(text) for text in drawn] == [4, 4, 4]
 
 
 def test_an_unknown_character_of_the_prime_is_refused_by_name_or_skipped(model):
@@ -327,6 +370,8 @@ def test_an_unknown_character_of_the_prime_is_refused_by_name_or_skipped(model):
         ({"length": 0}, "length must be at least 1, got 0"),
         ({"length": -3}, "length must be at least 1, got -3"),
         ({"num_samples": 0}, "num_samples must be at least 1, got 0"),
+        ({"stop": "az"}, r"unknown character 'z' \(U\+007A\) at position 1"),
+        ({"stream": True, "num_samples": 2}, "num_samples must be None, got 2"),
         ({"temperature": -1}, "temperature must be at least 0 and finite, got -1"),
         ({"top_k": 0}, "top_k must be between 1 and 11, got 0"),
         ({"top_k": 90}, "top_k must be between 1 and 11, got 90"),

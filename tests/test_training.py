@@ -242,7 +242,7 @@ def test_evaluate_does_not_depend_on_its_inner_chunk(sharp_model, monkeypatch):
     text = LONG[:50]
     expected = evaluate(sharp_model, text)
     for chunk in (1, 7, 49, 50):
-        monkeypatch.setattr(evaluation, "_EVALUATION_TIME", chunk)
+        monkeypatch.setattr(evaluation, "_STREAM_TIME", chunk)
         assert evaluate(sharp_model, text) == pytest.approx(expected, abs=1e-6)
 
 
