@@ -3,6 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
+from charlm_utils.files import release_pages
+
+_RELEASE_EVERY = 500  # batches between two releases of a memory-mapped text
+
 
 def cursor_batches(ids, batch_size, time):
     """One pass of a cursor over the text: row ``i + 1`` of a batch goes on where row ``i`` ends.
@@ -38,7 +42,7 @@ def contiguous_batches(ids, batch_size, time):
     """One pass over ``batch_size`` stretches of text side by side: row ``i`` goes on in row ``i`` of the next batch.
 
     This is the layout in which state can be carried from batch to batch. (S001: Anna KaRNNa, with its
-    wrapped last target put right.)
+    wrapped last target put right.) Little of a memory-mapped text (see :mod:`charlm_utils.large`) is ever in memory.
 
     Parameters, yields and errors are those of :func:`cursor_batches`.
     """
@@ -46,7 +50,9 @@ def contiguous_batches(ids, batch_size, time):
     stretch = (len(ids) - 1) // (batch_size * time) * time
     rows = ids[: batch_size * stretch].reshape(batch_size, stretch)
     shifted = ids[1 : batch_size * stretch + 1].reshape(batch_size, stretch)
-    for start in range(0, stretch, time):
+    for number, start in enumerate(range(0, stretch, time)):
+        if number % _RELEASE_EVERY == 0:
+            release_pages(ids)
         yield rows[:, start : start + time], shifted[:, start : start + time]
 
 

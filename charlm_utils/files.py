@@ -1,5 +1,6 @@
 """Where the bundled data lies, and how a file is written so that it is never half there."""
 
+import mmap
 import os
 import tempfile
 from pathlib import Path
@@ -45,3 +46,21 @@ def write_atomically(path, data):
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def release_pages(array):
+    """Let go of the pages of a memory-mapped array that were read; the system reads them again when they are needed.
+
+    Without this, all of a file that was ever read counts as resident memory. Any other array stays as it is.
+    """
+    while hasattr(array, "base") and not isinstance(array, mmap.mmap):
+        array = array.base
+    if isinstance(array, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        array.madvise(mmap.MADV_DONTNEED)
+
+
+def pieces(array, size=2**20):
+    """Yield an array in slices of at most ``size``, and let go of the pages of a memory-mapped one on the way."""
+    for start in range(0, len(array), size):
+        yield array[start : start + size]
+        release_pages(array)

@@ -2,6 +2,8 @@
 
 import time as clock
 import zlib
+from functools import partial, reduce
+from itertools import islice
 from pathlib import Path
 
 import keras
@@ -11,6 +13,7 @@ import tensorflow as tf
 from charlm_utils.batching import contiguous_batches
 from charlm_utils.checkpoints import Progress, load_checkpoint, save_checkpoint
 from charlm_utils.evaluation import check_ids, evaluate
+from charlm_utils.files import pieces
 from charlm_utils.models import forward, zero_states
 
 __all__ = ["evaluate", "set_seed", "train"]
@@ -53,7 +56,7 @@ def train(
     model : keras.Model
         Ids ``(batch, time)`` to logits ``(batch, time, vocab)``; see :func:`charlm_utils.models.build_model`.
     ids : numpy.ndarray
-        The text to learn, integers ``(n,)``.
+        The text to learn, integers ``(n,)``; it may be memory-mapped, see :mod:`charlm_utils.large`.
     batch_size, time, epochs : int
         Rows and columns of a batch, and passes over the text.
     validation_ids : numpy.ndarray, optional
@@ -104,11 +107,13 @@ class _Loop:
 
     def __init__(self, model, ids, shape, optimizer, clip_norm):
         self.model, self.optimizer = model, optimizer
-        self.batches = list(contiguous_batches(ids, *shape))
+        self.batches = partial(contiguous_batches, ids, *shape)  # called anew for every epoch
+        next(self.batches())  # raises if the text is too short
+        self.num_batches = (len(ids) - 1) // (shape[0] * shape[1])
         self.step = compiled_step(model, optimizer, clip_norm)
         self.at = Progress(zero_states(model, shape[0]), history={"train": [], "validation": [], "seconds": []})
         self.settings = {"batch_size": shape[0], "time": shape[1], "clip_norm": clip_norm}
-        self.settings["text"] = zlib.crc32(np.asarray(ids, np.int32).tobytes())
+        self.settings["text"] = reduce(lambda crc, piece: zlib.crc32(np.int32(piece), crc), pieces(np.asarray(ids)), 0)
         self.settings["optimizer"] = type(optimizer).__name__
         # Its rate or schedule among them, but no name: the second Adam of a process is called adam_1.
         self.settings |= {key: value for key, value in optimizer.get_config().items() if key != "name"}
@@ -124,10 +129,10 @@ class _Loop:
 
     def finish_epoch(self, title, validation_ids, progress, on_epoch_end):
         """Take the steps that are left of an epoch, score it, and set everything up for the next."""
-        bar = keras.utils.Progbar(len(self.batches), verbose=int(progress), stateful_metrics=["nats"])
+        bar = keras.utils.Progbar(self.num_batches, verbose=int(progress), stateful_metrics=["nats"])
         if progress:
             print(title)
-        for inputs, targets in self.batches[self.at.batch :]:
+        for inputs, targets in islice(self.batches(), self.at.batch, None):
             self._take_step(inputs, targets, title)
             bar.update(self.at.batch, [("nats", np.mean(self.at.losses))])
         self.at.history["train"].append(float(np.mean(self.at.losses)))

@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from charlm_utils.metrics import bits_per_char, distinct_fraction, novel_fraction, perplexity
+from charlm_utils.metrics import (
+    bits_per_char,
+    distinct_fraction,
+    longest_copy,
+    novel_fraction,
+    novel_ngram_fraction,
+    perplexity,
+)
 
 
 @pytest.mark.parametrize(("nats", "bits"), [(0, 0), (np.log(2), 1), (np.log(32), 5), (1.4697, 2.120328)])
@@ -59,3 +68,42 @@ def test_distinct_fraction_counts_each_text_once(samples, share):
 def test_distinct_fraction_of_no_samples_is_refused():
     with pytest.raises(ValueError, match="distinct_fraction needs at least one sample, got none"):
         distinct_fraction([])
+
+
+@pytest.mark.parametrize(
+    ("sample", "known", "expected"),
+    [
+        ("the cat sat", "a cat sat down", " cat sat"),
+        ("abcxbcd", "zabc bcdz", "abc"),
+        ("xyz", "abc", ""),
+        ("", "abc", ""),
+        ("abc", "", ""),
+        ("abc", "xabcx", "abc"),
+        ("aaab", "aab", "aab"),
+    ],
+)
+def test_the_longest_copy_is_the_first_longest_common_piece(sample, known, expected):
+    assert longest_copy(sample, known) == expected
+
+
+@given(st.text("ab", max_size=12), st.text("ab", max_size=12))
+def test_the_longest_copy_is_what_trying_all_pieces_finds(sample, known):
+    pieces = {sample[i:j] for i in range(len(sample) + 1) for j in range(i, len(sample) + 1)}
+    longest = max((len(piece) for piece in pieces if piece in known), default=0)
+    copy = longest_copy(sample, known)
+    assert len(copy) == longest
+    assert copy in sample
+    assert copy in known
+
+
+def test_the_share_of_new_ngrams_counts_every_piece():
+    assert novel_ngram_fraction("abcd", "xabc", 2) == 1 / 3  # ab and bc are known, cd is new
+    assert novel_ngram_fraction("abcd", "abcd", 4) == 0
+    assert novel_ngram_fraction("aaaa", "bbb", 1) == 1
+    assert novel_ngram_fraction("abab", "ab", 2) == 1 / 3
+
+
+@pytest.mark.parametrize("n", [0, 4])
+def test_ngrams_longer_than_the_sample_are_refused(n):
+    with pytest.raises(ValueError, match=f"n must be between 1 and 3, the length of the sample, got {n}"):
+        novel_ngram_fraction("abc", "abc", n)

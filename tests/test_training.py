@@ -262,6 +262,39 @@ def test_evaluate_scores_a_list_and_leaves_the_weights(sharp_model):
     assert change_of(sharp_model, before) == 0
 
 
+def test_nats_per_position_are_those_of_longer_and_longer_beginnings(sharp_model):
+    text = LONG[:40]
+    nats = evaluation.nats_per_position(sharp_model, text)
+    assert nats.shape == (39,)
+    totals = [naive_nats(sharp_model.get_weights(), text[:n]) * (n - 1) for n in range(2, 41)]
+    np.testing.assert_allclose(np.cumsum(nats), totals, atol=1e-3)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 64])
+def test_every_window_is_a_text_of_its_own_and_no_target_is_scored_twice(sharp_model, monkeypatch, rows):
+    monkeypatch.setattr(evaluation, "_WINDOW_ROWS", rows)
+    text = LONG[:48]  # 47 targets: seven windows of 6 and a rest
+    nats = evaluation.nats_in_windows(sharp_model, text, 6)
+    assert nats.shape == (7, 6)
+    for row, start in zip(nats, range(0, 42, 6), strict=True):
+        expected = evaluation.nats_per_position(sharp_model, text[start : start + 7])
+        np.testing.assert_allclose(row, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("time", [0, 48])
+def test_windows_longer_than_the_text_are_refused(sharp_model, time):
+    with pytest.raises(ValueError, match=f"time must be between 1 and 47, got {time}"):
+        evaluation.nats_in_windows(sharp_model, LONG[:48], time)
+    assert evaluation.nats_in_windows(sharp_model, LONG[:48], 47).shape == (1, 47)
+
+
+def test_scoring_is_traced_once_whatever_the_length(sharp_model):
+    for n in (2, 17, 1500):
+        evaluate(sharp_model, LONG[:n])
+    evaluation.nats_in_windows(sharp_model, LONG[:100], 9)
+    assert sharp_model._charlm_score.experimental_get_tracing_count() == 1
+
+
 @pytest.mark.parametrize(
     ("ids", "message"),
     [
