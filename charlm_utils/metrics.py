@@ -13,6 +13,52 @@ def perplexity(nats):
     return np.exp(nats)
 
 
+def mix_nats(first, second, weight):
+    """Return -ln of the weighted mean of two models' probabilities, from their own -ln p.
+
+    Parameters
+    ----------
+    first, second : array of float
+        Nats of the same characters under two models, of one shape.
+    weight : float
+        Of the first model, between 0 and 1; the second has the rest.
+
+    Raises
+    ------
+    ValueError
+        If the weight is out of that range or the shapes differ.
+    """
+    if not 0 <= weight <= 1:
+        raise ValueError(f"weight must be between 0 and 1, got {weight}")
+    if np.shape(first) != np.shape(second):
+        raise ValueError(f"first and second must have one shape, got {np.shape(first)} and {np.shape(second)}")
+    return -np.log(weight * np.exp(-np.asarray(first, float)) + (1 - weight) * np.exp(-np.asarray(second, float)))
+
+
+def block_error(nats, block=1000):
+    """Return the standard error of a mean loss, from the spread of the means of blocks of neighboring characters.
+
+    Neighbors are not independent, blocks nearly are. A last, shorter block is left out.
+
+    Parameters
+    ----------
+    nats : array of float
+        Of every character, in the order of the text, ``(n,)``.
+    block : int
+        Characters of a block; at least two must fit.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two blocks fit.
+    """
+    count = len(nats) // block
+    if count < 2:
+        raise ValueError(f"at least 2 blocks of {block} characters are needed, got {len(nats)} characters")
+    means = np.reshape(nats[: count * block], (count, block)).mean(axis=1)
+    return float(means.std(ddof=1) / np.sqrt(count))
+
+
 def novel_fraction(samples, known):
     """Return the share of ``samples`` that do not occur in ``known``, between 0 and 1.
 

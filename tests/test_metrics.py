@@ -5,8 +5,10 @@ from hypothesis import strategies as st
 
 from charlm_utils.metrics import (
     bits_per_char,
+    block_error,
     distinct_fraction,
     longest_copy,
+    mix_nats,
     novel_fraction,
     novel_ngram_fraction,
     perplexity,
@@ -107,3 +109,28 @@ def test_the_share_of_new_ngrams_counts_every_piece():
 def test_ngrams_longer_than_the_sample_are_refused(n):
     with pytest.raises(ValueError, match=f"n must be between 1 and 3, the length of the sample, got {n}"):
         novel_ngram_fraction("abc", "abc", n)
+
+
+def test_mixed_probabilities_are_averaged_and_their_ends_are_the_models():
+    first, second = np.array([0.5, 2.0, 40.0]), np.array([1.5, 0.1, 1.0])
+    np.testing.assert_allclose(mix_nats(first, second, 1), first)
+    np.testing.assert_allclose(mix_nats(first, second, 0), second)
+    expected = -np.log(0.25 * np.exp(-first) + 0.75 * np.exp(-second))
+    np.testing.assert_allclose(mix_nats(first, second, 0.25), expected)
+
+
+@pytest.mark.parametrize("weight", [-0.1, 1.1, np.nan])
+def test_a_weight_that_is_no_share_is_refused(weight):
+    with pytest.raises(ValueError, match=f"weight must be between 0 and 1, got {weight}"):
+        mix_nats([1.0], [1.0], weight)
+    with pytest.raises(ValueError, match=r"must have one shape, got \(1,\) and \(2,\)"):
+        mix_nats([1.0], [1.0, 2.0], 0.5)
+
+
+def test_the_error_of_a_mean_comes_from_its_blocks():
+    nats = np.repeat([1.0, 3.0, 2.0, 2.0], 5)
+    assert block_error(np.append(nats, 100.0), block=5) == pytest.approx(np.std([1, 3, 2, 2], ddof=1) / 2)
+    independent = np.random.default_rng(0).normal(0, 2, 200_000)
+    assert block_error(independent, block=100) == pytest.approx(2 / np.sqrt(200_000), rel=0.1)
+    with pytest.raises(ValueError, match="at least 2 blocks of 1000 characters are needed, got 1999 characters"):
+        block_error(nats=np.zeros(1999))
