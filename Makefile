@@ -12,7 +12,7 @@ book: .venv/installed  ## build the HTML book and print where it is
 	@echo "The book: $(CURDIR)/_build/html/index.html"
 
 test: .venv/installed lint  ## run everything that must hold
-	$(BIN)/pytest --nbval
+	$(BIN)/pytest --nbval -n auto --dist=loadfile
 
 lint: .venv/installed  ## check style and spelling
 	$(BIN)/ruff check .
@@ -25,11 +25,13 @@ outputs: .venv/installed  ## run every chapter and store its outputs
 figures: .venv/installed  ## draw the figures in _static again
 	for script in _static/*.py; do $(BIN)/python $$script; done
 
-bench: .venv/installed  ## measure speeds, as ratios
+bench: .venv/installed  ## measure speeds, as ratios, into benchmarks/results.json
 	$(BIN)/python benchmarks/encode.py
+	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/sampling.py
 
 lock: .venv/installed  ## resolve the dependencies anew into requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --extra book --extra test --universal --python-version 3.10 --generate-hashes \
 	  --no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements.lock
 
 repository: .venv/installed  ## set the book's one address: make repository URL=https://github.com/you/your-fork

@@ -7,8 +7,9 @@ piece the result takes 400 MB at once, and on some machines most of the time is 
 that memory, so this ratio is shown but not asserted.
 """
 
-import statistics
-import time
+from functools import partial
+
+import rivals
 
 from charlm_utils.corpora import load_corpus
 from charlm_utils.vocabulary import Vocabulary
@@ -17,26 +18,15 @@ CHARACTERS = 100_000_000
 ROUNDS = 3  # after one that only warms up
 
 
-def seconds(call, pieces):
-    """Return the wall time of one call per piece."""
-    start = time.perf_counter()
-    for piece in pieces:
-        call(piece)
-    return time.perf_counter() - start
+def compare(calls, pieces):
+    """Time the rivals in turns, each on all pieces, the first against the others; print and return their rows."""
 
+    def on_all_pieces(call):
+        for piece in pieces:
+            call(piece)
 
-def compare(rivals, pieces):
-    """Time the rivals in turns, print their medians and return the ratio of the first to the second."""
-    times = {name: [] for name in rivals}
-    for _ in range(1 + ROUNDS):
-        for name, call in rivals.items():
-            times[name].append(seconds(call, pieces))
-    medians = {name: statistics.median(values[1:]) for name, values in times.items()}
-    for name, median in medians.items():
-        print(f"  {name:26} {CHARACTERS / median:>15,.0f} characters per second")
-    loop, encode = medians.values()
-    print(f"  {'ratio':26} {loop / encode:>15.1f}")
-    return loop / encode
+    in_turns = {name: (partial(on_all_pieces, call), CHARACTERS) for name, call in calls.items()}
+    return rivals.table(rivals.in_turns(in_turns, ROUNDS), next(iter(calls)))
 
 
 def main():
@@ -45,11 +35,13 @@ def main():
     text = (play * (CHARACTERS // len(play) + 1))[:CHARACTERS]
     vocabulary = Vocabulary.from_text(play)
     index = {character: i for i, character in enumerate(vocabulary.characters)}
-    rivals = {"[index[c] for c in text]": lambda text: [index[c] for c in text], "encode": vocabulary.encode}
+    calls = {"encode": vocabulary.encode, "[index[c] for c in text]": lambda text: [index[c] for c in text]}
     print("100 pieces of 1 MB")
-    ratio = compare(rivals, [text[start : start + 1_000_000] for start in range(0, CHARACTERS, 1_000_000)])
+    rows = compare(calls, [text[start : start + 1_000_000] for start in range(0, CHARACTERS, 1_000_000)])
     print("one piece of 100 MB")
-    compare(rivals, [text])
+    rows += compare({f"{name}, one piece": call for name, call in calls.items()}, [text])
+    rivals.keep("encoding", {"rows": rows})
+    ratio = rows[1]["ratio"]
     assert ratio >= 20, f"encode must take at most a twentieth of the loop's time, got a ratio of {ratio:.1f}"
 
 
