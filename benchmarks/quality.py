@@ -17,6 +17,7 @@ import rivals
 
 from charlm_utils.batching import context_target_pairs
 from charlm_utils.corpora import load_corpus, split_corpus
+from charlm_utils.dynamic import nats_while_learning
 from charlm_utils.evaluation import evaluate, nats_in_windows, nats_per_position
 from charlm_utils.files import bundled_data_dir, write_atomically
 from charlm_utils.metrics import block_error, longest_copy, mix_nats, novel_ngram_fraction
