@@ -83,3 +83,28 @@ def import_torch():
     except ImportError:
         return None
     return torch
+
+
+def torch_layer(torch, kernel, recurrent_kernel, bias):
+    """Return PyTorch's recurrent layer with Keras's weights: `nn.GRU` for three gates, `nn.LSTM` for four.
+
+    The weights are NumPy arrays ``(features, gates * units)``, ``(units, gates * units)`` and ``(2, 3 * units)`` or
+    ``(4 * units,)``. PyTorch keeps them transposed, has a GRU's reset gate first, and two biases for an LSTM too.
+    """
+    features, units = kernel.shape[0], recurrent_kernel.shape[0]
+    gates = kernel.shape[1] // units
+    layer = (torch.nn.GRU if gates == 3 else torch.nn.LSTM)(features, units, batch_first=True)
+    if gates == 4:
+        bias = np.stack([bias, np.zeros_like(bias)])
+    order = [1, 0, 2] if gates == 3 else [0, 1, 2, 3]
+
+    def turned(array):
+        blocks = np.split(array, gates, axis=-1)
+        return torch.from_numpy(np.concatenate([blocks[i] for i in order], axis=-1).T.copy())
+
+    with torch.no_grad():
+        layer.weight_ih_l0.copy_(turned(kernel))
+        layer.weight_hh_l0.copy_(turned(recurrent_kernel))
+        layer.bias_ih_l0.copy_(turned(bias[0]))
+        layer.bias_hh_l0.copy_(turned(bias[1]))
+    return layer

@@ -6,6 +6,7 @@ All draw from one and the same GRU with random weights, which costs what a train
 """
 
 import keras
+import numpy as np
 import rivals
 import tensorflow as tf
 
@@ -50,38 +51,41 @@ def eager_loop(model, length):
 
 
 def one_step_function(model, length):
-    """Draw as TensorFlow's tutorial on text generation does: one call of a compiled step per character."""
+    """Draw as TensorFlow's tutorial on text generation does: one call of a compiled step per character.
+
+    Its step takes a string and gives one: it looks the characters up, forbids the unknown one by a mask, and joins.
+    """
+    to_ids = keras.layers.StringLookup(vocabulary=list(VOCABULARY.characters), mask_token=None)
+    to_characters = keras.layers.StringLookup(vocabulary=list(VOCABULARY.characters), mask_token=None, invert=True)
+    mask = tf.constant([-np.inf] + [0.0] * len(VOCABULARY))
 
     @tf.function
-    def one_step(ids, states):
+    def one_step(characters, states):
+        ids = to_ids(tf.strings.unicode_split(characters, "UTF-8")).to_tensor() - 1
         logits, states = forward(model, ids, states)
-        return tf.random.categorical(logits[:, -1] / 0.8, 1, dtype=tf.int32), states
+        logits = tf.pad(logits[:, -1] / 0.8, [[0, 0], [1, 0]]) + mask  # a column for the unknown character
+        return to_characters(tf.squeeze(tf.random.categorical(logits, 1), -1)), states
 
     def draw():
-        ids, states = tf.zeros((1, 1), tf.int32), zero_states(model, 1)
+        characters, states = tf.constant([PRIME]), zero_states(model, 1)
+        drawn = [characters]
         for _ in range(length):
-            ids, states = one_step(ids, states)
-        ids.numpy()
+            characters, states = one_step(characters, states)
+            drawn.append(characters)
+        tf.strings.join(drawn)[0].numpy()
 
     return draw
 
 
 def torch_loop(torch, fast, num_samples, length):
     """Draw with PyTorch: `nn.GRU` with the same weights, one step per character, no gradients."""
-    table, kernel, recurrent_kernel, bias, dense, dense_bias = map(torch.from_numpy, fast.get_weights())
-    embedding, recurrent = torch.nn.Embedding(*table.shape), torch.nn.GRU(EMBEDDING, UNITS, batch_first=True)
-    logits = torch.nn.Linear(UNITS, len(VOCABULARY))
-    # PyTorch has the reset gate first; Keras the update gate.
-    order = [1, 0, 2]
-    swap = lambda x: torch.cat([x.chunk(3, dim=-1)[i] for i in order], dim=-1).T.contiguous()  # noqa: E731
+    table, kernel, recurrent_kernel, bias, dense, dense_bias = fast.get_weights()
+    recurrent = rivals.torch_layer(torch, kernel, recurrent_kernel, bias)
+    embedding, logits = torch.nn.Embedding(*table.shape), torch.nn.Linear(*dense.shape)
     with torch.no_grad():
-        embedding.weight.copy_(table)
-        recurrent.weight_ih_l0.copy_(swap(kernel))
-        recurrent.weight_hh_l0.copy_(swap(recurrent_kernel))
-        recurrent.bias_ih_l0.copy_(swap(bias[0]))
-        recurrent.bias_hh_l0.copy_(swap(bias[1]))
-        logits.weight.copy_(dense.T)
-        logits.bias.copy_(dense_bias)
+        embedding.weight.copy_(torch.from_numpy(table))
+        logits.weight.copy_(torch.from_numpy(dense.T.copy()))
+        logits.bias.copy_(torch.from_numpy(dense_bias))
 
     @torch.inference_mode()
     def draw():

@@ -60,7 +60,7 @@ RECIPES = {
         corpus="shakespeare",
         model={"cell": "gru", "units": 512, "num_layers": 2, "embedding_dim": 256, "dropout": 0.4, "fast": True},
         training={
-            **{"batch_size": 64, "time": 64, "epochs": 18, "clip_norm": 5.0, "validate": False},
+            **{"batch_size": 32, "time": 64, "epochs": 12, "clip_norm": 5.0, "validate": False},
             **{"optimizer": "Adam", "learning_rate": 0.003, "schedule": "cosine"},
         },
     ),
