@@ -1,8 +1,5 @@
 """PyTorch's layers give what ours give. PyTorch comes with the extra ``rivals``; without it these tests are skipped."""
 
-import importlib.util
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
@@ -11,16 +8,7 @@ import tensorflow as tf
 from charlm_utils.fast import FastGRU, FastLSTM
 
 torch = pytest.importorskip("torch")
-BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 BATCH, TIME, FEATURES, UNITS = 3, 7, 4, 5
-
-
-@pytest.fixture(scope="module")
-def rivals():
-    spec = importlib.util.spec_from_file_location("rivals", BENCHMARKS / "rivals.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("layer_type", [FastGRU, FastLSTM, keras.layers.GRU, keras.layers.LSTM])

@@ -184,6 +184,19 @@ def test_a_stopped_stream_goes_on_and_ends_as_the_undisturbed_one(folder, tmp_pa
     assert one.record["samples"] == other.record["samples"]
 
 
+def test_a_held_out_text_can_be_scored_once_only_at_the_end(tmp_path, monkeypatch):
+    recipe = TINY["tiny-stream"]
+    changed = dataclasses.replace(recipe, training=recipe.training | {"validate": False, "epochs": 1})
+    monkeypatch.setitem(RECIPES, "tiny-unseen", changed)
+    scored, score = [], module._score
+    monkeypatch.setattr(module, "_score", lambda *arguments: scored.append(arguments[-1]) or score(*arguments))
+    monkeypatch.setattr(training, "evaluate", lambda *_: pytest.fail("the held-out text was looked at while training"))
+    record = reproduce("tiny-unseen", tmp_path / "run", progress=False)
+    assert scored == [split_corpus(load_corpus("story"))[1]]
+    assert record["history"]["validation"] == []
+    assert score_again(load_run("run", tmp_path)) == pytest.approx(record["held_out_nats"], abs=0.002)
+
+
 def test_an_unknown_name_lists_the_known_ones(tmp_path):
     with pytest.raises(ValueError, match="no recipe 'huge'; there are: ") as caught:
         reproduce("huge", tmp_path / "run")
