@@ -179,7 +179,7 @@ def mixtures(name, networks, tried):
     windows = average([nats_in_windows(network, TEST, WINDOW) for network in networks])
     mixed = mix_nats(stream, -np.log(counts(7).target_probabilities(TEST)), weight)
     mixed_windows = mix_nats(windows, counts_in_windows(counts(7), TEST), weight)
-    rows = [{"name": name, "positions": np.round(windows.mean(axis=0), 4).tolist()}]
+    rows = [{"name": name, "positions": [round(float(nats), 4) for nats in windows.mean(axis=0)]}]
     rows[0] |= {"nats": float(stream.mean()), "error": block_error(stream), "nats_windows": float(windows.mean())}
     rows.append({"name": f"{name}, and counts", "weight": weight, "validation": losses})
     rows[1] |= {"nats": float(mixed.mean()), "error": block_error(mixed), "nats_windows": float(mixed_windows.mean())}
