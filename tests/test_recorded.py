@@ -81,6 +81,7 @@ OPENINGS = {
     "07_keras_stateful_gru": "shakespeare-gru",
     "07_names": "dinos-gru",
     "09_deep_lstm": "anna-lstm",
+    "12_speed": "shakespeare-gru",
 }
 
 
@@ -109,6 +110,9 @@ def test_readme_quotes_the_record():
     assert quoted.strip() and quoted.strip() in record["sample"]
     assert f"{record['held_out_nats']:.4f}" in readme
     assert f"{record['seconds'] / 60:.0f} minutes" in readme
+    scores = json.loads((ROOT / "data" / "results.json").read_text("utf-8"))["best"]["rows"]
+    nats = {row["name"]: row["nats"] for row in scores}
+    assert f"two such layers, scores {nats['best network']:.4f}, and {nats['best network, and counts']:.4f}" in readme
 
 
 def test_all_recorded_runs_together_are_small():
