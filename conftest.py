@@ -5,9 +5,6 @@ from pathlib import Path
 
 os.environ.setdefault("CHARLM_SCALE", "reduced")  # the stored outputs are those of the reduced scale
 os.environ["COLUMNS"] = "80"  # some outputs follow the width of the terminal
-if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: one thread each
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 
 def pytest_configure(config):

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from charlm_utils.files import pieces
+from charlm_utils.files import iterate_pieces
 from charlm_utils.models import forward, state_specs, zero_states
 
 _STREAM_TIME = 1000  # characters of the one stream that a step of `nats_per_position` takes
@@ -90,7 +90,7 @@ def check_ids(model, ids):
     ids, vocab_size = np.asarray(ids), model.output_shape[-1]
     if len(ids) < 2:
         raise ValueError(f"a text to score needs at least 2 characters, got {len(ids)}")
-    ends = [(piece.min(), piece.max()) for piece in pieces(ids)]
+    ends = [(piece.min(), piece.max()) for piece in iterate_pieces(ids)]
     smallest, largest = min(low for low, _ in ends), max(high for _, high in ends)
     if smallest < 0 or largest >= vocab_size:
         raise ValueError(f"ids must be between 0 and {vocab_size - 1}, got {smallest} to {largest}")

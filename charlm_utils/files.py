@@ -59,7 +59,7 @@ def release_pages(array):
         array.madvise(mmap.MADV_DONTNEED)
 
 
-def pieces(array, size=2**20):
+def iterate_pieces(array, size=2**20):
     """Yield an array in slices of at most ``size``, and let go of the pages of a memory-mapped one on the way."""
     for start in range(0, len(array), size):
         yield array[start : start + size]

@@ -13,7 +13,7 @@ import tensorflow as tf
 from charlm_utils.batching import contiguous_batches
 from charlm_utils.checkpoints import Progress, load_checkpoint, save_checkpoint
 from charlm_utils.evaluation import check_ids, evaluate
-from charlm_utils.files import pieces
+from charlm_utils.files import iterate_pieces
 from charlm_utils.models import forward, zero_states
 
 __all__ = ["evaluate", "set_seed", "train"]
@@ -113,7 +113,9 @@ class _Loop:
         self.step = compiled_step(model, optimizer, clip_norm)
         self.at = Progress(zero_states(model, shape[0]), history={"train": [], "validation": [], "seconds": []})
         self.settings = {"batch_size": shape[0], "time": shape[1], "clip_norm": clip_norm}
-        self.settings["text"] = reduce(lambda crc, piece: zlib.crc32(np.int32(piece), crc), pieces(np.asarray(ids)), 0)
+        self.settings["text"] = reduce(
+            lambda crc, piece: zlib.crc32(np.int32(piece), crc), iterate_pieces(np.asarray(ids)), 0
+        )
         self.settings["optimizer"] = type(optimizer).__name__
         # Its rate or schedule among them, but no name: the second Adam of a process is called adam_1.
         self.settings |= {key: value for key, value in optimizer.get_config().items() if key != "name"}

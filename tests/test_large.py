@@ -83,7 +83,7 @@ def test_pages_are_released_on_the_way(path, tmp_path, monkeypatch):
     assert len(list(contiguous_batches(ids, 4, 50))) == 5
     assert len(released) == 3
     monkeypatch.setattr(files, "release_pages", released.append)
-    assert [len(piece) for piece in files.pieces(ids, 500)] == [500, 500, len(ids) - 1000]
+    assert [len(piece) for piece in files.iterate_pieces(ids, 500)] == [500, 500, len(ids) - 1000]
     assert len(released) == 6
 
 
