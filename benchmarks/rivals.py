@@ -43,7 +43,7 @@ def table(speeds, ours, operations=None, peak=None):
     for name, speed in speeds.items():
         row = {"name": name, "characters_per_second": round(speed, 1), "ratio": round(speeds[ours] / speed, 2)}
         if operations:
-            row["share_of_peak"] = round(speed * operations / peak, 3)
+            row["share_of_peak"] = round(speed * operations / peak, 4)
         rows.append(row)
         print(*(f"{value:>16}" if i else f"{value:44}" for i, value in enumerate(row.values())), sep="")
     return rows

@@ -117,9 +117,11 @@ def main():
     if torch:
         one["PyTorch loop"] = (torch_loop(torch, fast, 1, 500), 500)
         many["PyTorch loop, 64 texts"] = (torch_loop(torch, fast, 64, 100), 100 * 64)
-    rows = rivals.table(rivals.in_turns(one), "generate, fast model")
-    rows += rivals.table(rivals.in_turns(many), "generate, fast model, 64 texts")
-    rivals.keep("sampling", {"rows": rows})
+    peak = rivals.matrix_peak("float32")
+    operations = 2 * UNITS * (3 * UNITS + len(VOCABULARY))  # state by recurrent kernel, output by logits
+    rows = rivals.table(rivals.in_turns(one), "generate, fast model", operations, peak)
+    rows += rivals.table(rivals.in_turns(many), "generate, fast model, 64 texts", operations, peak)
+    rivals.keep("sampling", {"peak_gflops": round(peak / 1e9, 1), "rows": rows})
 
 
 if __name__ == "__main__":

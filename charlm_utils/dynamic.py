@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from charlm_utils.evaluation import check_ids
-from charlm_utils.models import forward, zero_states
+from charlm_utils.models import forward, state_specs, zero_states
 
 
 def nats_while_learning(model, ids, *, learning_rate, time=64, clip_norm=1.0):
@@ -15,12 +15,10 @@ def nats_while_learning(model, ids, *, learning_rate, time=64, clip_norm=1.0):
     (Mikolov et al. 2010; Krause et al. 2018): the figure does not compare with that of fixed weights. Afterwards the
     model has its old weights again.
 
+    Ids, result and errors are those of :func:`charlm_utils.evaluation.nats_per_position`.
+
     Parameters
     ----------
-    model : keras.Model
-        Ids ``(batch, time)`` to logits ``(batch, time, vocab)``.
-    ids : numpy.ndarray
-        Integers ``(n,)``.
     learning_rate : float
         Of plain gradient descent, on the mean loss of a segment; 0 leaves the weights alone.
     time : int
@@ -28,16 +26,10 @@ def nats_while_learning(model, ids, *, learning_rate, time=64, clip_norm=1.0):
     clip_norm : float
         Gradients whose global norm is larger are scaled down to it.
 
-    Returns
-    -------
-    numpy.ndarray
-        float32 ``(n - 1,)``, in nats.
-
     Raises
     ------
     ValueError
-        If the rate is negative, ``time`` or the clip norm is not above 0, or as
-        :func:`charlm_utils.evaluation.nats_per_position`.
+        Besides, if the rate is negative, or ``time`` or the clip norm is not above 0.
     """
     ids = check_ids(model, ids)
     if learning_rate < 0:
@@ -60,7 +52,7 @@ def _compiled(model, optimizer):
     """Return the compiled step: a window ``(1, time + 1)`` and states in, nats and new states out."""
     optimizer.build(model.trainable_variables)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=[tf.TensorSpec((1, None), tf.int32), state_specs(model)])
     def score_and_learn(window, states):
         with tf.GradientTape() as tape:
             logits, states = forward(model, window[:, :-1], states)

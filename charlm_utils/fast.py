@@ -30,7 +30,7 @@ class _Fast:
     def is_fast(self):
         """Whether the hand-written loops apply: a CPU, and nothing unusual about the layer."""
         usual = self.activation is keras.activations.tanh and self.recurrent_activation is keras.activations.sigmoid
-        usual = usual and self.use_bias and getattr(self, "reset_after", True)
+        usual = usual and self.use_bias and getattr(self, "reset_after", True) and self.compute_dtype == "float32"
         unusual = self.dropout or self.recurrent_dropout or self.go_backwards
         return usual and not unusual and not tf.config.list_physical_devices("GPU")
 
@@ -62,10 +62,12 @@ class _Fast:
         return [tf.transpose(outputs, (1, 0, 2)), *states]
 
 
+@keras.saving.register_keras_serializable("charlm_utils")
 class FastGRU(_Fast, keras.layers.GRU):
     """A drop-in for ``keras.layers.GRU`` (Cho et al. 2014), ``reset_after`` included.
 
-    On a GPU, with a mask, with the layer's own dropouts or with other activations, it is Keras's layer.
+    On a GPU, with a mask, in another type than float32, with the layer's own dropouts or with other activations, it
+    is Keras's layer.
 
     Parameters
     ----------
@@ -93,6 +95,7 @@ class FastGRU(_Fast, keras.layers.GRU):
         return outputs, outputs[-1]
 
 
+@keras.saving.register_keras_serializable("charlm_utils")
 class FastLSTM(_Fast, keras.layers.LSTM):
     """A drop-in for ``keras.layers.LSTM`` (Hochreiter and Schmidhuber 1997); all else as :class:`FastGRU`."""
 

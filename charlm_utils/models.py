@@ -153,7 +153,7 @@ def projected_table(model):
 
     The table ``(vocab, gates * units)`` takes the place of a product at every character of a text.
     """
-    embedding, recurrent = _layers(model)[:2]
+    embedding, recurrent, *_ = [*_layers(model), None, None]
     if isinstance(embedding, keras.layers.Embedding) and getattr(recurrent, "is_fast", False):
         return recurrent.project(embedding.embeddings)
     return None

@@ -113,6 +113,30 @@ def test_reset_before_the_product_is_keras_own():
 
 
 @pytest.mark.parametrize("cell", PAIRS)
+@pytest.mark.parametrize("dtype", ["float64", "mixed_bfloat16"])
+def test_another_type_is_left_to_keras(cell, dtype):
+    plain, fast = pair(cell, dtype=dtype)
+    assert not fast.is_fast
+    inputs = np.random.default_rng(0).normal(size=(BATCH, TIME, FEATURES))
+    np.testing.assert_array_equal(*(tf.cast(layer(inputs)[0], "float64") for layer in (fast, plain)))
+
+
+@pytest.mark.parametrize("cell", PAIRS)
+def test_a_model_is_saved_and_loaded_as_any_other(cell, tmp_path):
+    model = build_model(VOCAB, cell=cell, units=UNITS, embedding_dim=FEATURES, fast=True, recurrent_dtype="bfloat16")
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.layers[2].is_fast and again.layers[2].recurrent_dtype == "bfloat16"
+    ids = np.random.default_rng(2).integers(VOCAB, size=(BATCH, TIME))
+    np.testing.assert_array_equal(again(ids), model(ids))
+
+
+@pytest.mark.parametrize("layers", [[], [keras.layers.Embedding(VOCAB, 3)]])
+def test_a_stack_too_short_for_a_table_has_none(layers):
+    assert projected_table(keras.Sequential([keras.Input((None,)), *layers])) is None
+
+
+@pytest.mark.parametrize("cell", PAIRS)
 def test_a_mask_is_left_to_keras(cell):
     plain, fast = pair(cell)
     inputs = np.random.default_rng(0).normal(size=(BATCH, TIME, FEATURES)).astype("float32")
