@@ -1,6 +1,7 @@
 # The verbs of the project. `make book` and `make test` work from a fresh clone.
 PYTHON ?= python3
 BIN := .venv/bin
+WORKERS ?= 3  # on two cores; the third works while a kernel starts
 
 .PHONY: help book test lint outputs figures bench lock repository clean
 
@@ -12,7 +13,7 @@ book: .venv/installed  ## build the HTML book and print where it is
 	@echo "The book: $(CURDIR)/_build/html/index.html"
 
 test: .venv/installed lint  ## run everything that must hold
-	$(BIN)/pytest --nbval -n auto --dist=loadfile
+	$(BIN)/pytest --nbval -n $(WORKERS) --dist=loadfile
 
 lint: .venv/installed  ## check style and spelling
 	$(BIN)/ruff check .
