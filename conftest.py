@@ -5,7 +5,7 @@ from pathlib import Path
 
 os.environ.setdefault("CHARLM_SCALE", "reduced")  # the stored outputs are those of the reduced scale
 os.environ["COLUMNS"] = "80"  # some outputs follow the width of the terminal
-os.environ["TF_NUM_INTRAOP_THREADS"] = "2"  # long trainings round differently with another number of threads
+os.environ["TF_NUM_INTRAOP_THREADS"] = "1"  # long trainings round differently with another number of threads
 
 
 def pytest_configure(config):

@@ -55,6 +55,8 @@ def test_orders_1_to_8_are_there_and_order_7_beats_order_3():
     nats = {row["order"]: row["nats"] for row in SCORES["ngrams"]["rows"]}
     assert list(nats) == list(range(1, 9))
     assert nats[7] < nats[3] < nats[1]
+    validation = [row["validation"] for row in SCORES["ngrams"]["rows"]]
+    assert np.argmin(validation) + 1 == 7, "the order of the counts in the mixtures is chosen on the validation text"
 
 
 def test_cells_of_equal_size_have_as_many_parameters_within_one_percent():

@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-os.environ["TF_NUM_INTRAOP_THREADS"] = "2"  # as in conftest.py
+os.environ["TF_NUM_INTRAOP_THREADS"] = "1"  # as in conftest.py
 CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
 
 
