@@ -74,7 +74,7 @@ class FastGRU(_Fast, keras.layers.GRU):
     *args, **kwargs
         As for ``keras.layers.GRU``.
     recurrent_dtype : {"float32", "bfloat16"}
-        Type of the factors of the recurrent products; sums, states and weights stay float32.
+        Type of the factors and results of the recurrent products; gates, states and weights stay float32.
 
     Raises
     ------

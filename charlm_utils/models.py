@@ -37,7 +37,7 @@ def build_model(
     fast : bool
         Whether to use the layers of :mod:`charlm_utils.fast`: same weights and results, faster on a CPU.
     recurrent_dtype : {"float32", "bfloat16"}
-        With ``fast``, the type of the factors of the recurrent products.
+        With ``fast``, the type of the recurrent products.
 
     Returns
     -------

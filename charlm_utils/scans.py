@@ -34,7 +34,7 @@ def gru_scan(dtype, rows, state, kernel, bias):
     Parameters
     ----------
     dtype : str
-        Type of the factors of the recurrent products.
+        Type of the recurrent products.
     rows, state, kernel, bias : tf.Tensor
         Float32 ``(time, batch, 3 * units)``, ``(batch, units)``, ``(units, 3 * units)``, ``(3 * units,)``.
 
@@ -126,7 +126,7 @@ def _loop(step, rows, states, sizes, back=False):
 
 
 def _product(left, right, dtype):
-    """Return a matrix product of factors of one type, summed in float32."""
+    """Return a matrix product in a type of its own, as float32."""
     return tf.cast(tf.matmul(tf.cast(left, dtype), tf.cast(right, dtype)), tf.float32)
 
 
