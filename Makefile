@@ -13,7 +13,7 @@ book: .venv/installed  ## build the HTML book and print where it is
 	@echo "The book: $(CURDIR)/_build/html/index.html"
 
 test: .venv/installed lint  ## run everything that must hold
-	$(BIN)/pytest --nbval -n $(WORKERS) --dist=loadfile
+	$(BIN)/pytest --nbval -n $(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 lint: .venv/installed  ## check style and spelling
 	$(BIN)/ruff check .
