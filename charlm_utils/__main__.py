@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from charlm_utils.corpora import list_corpora, load_corpus, read_text, split_corpus
-from charlm_utils.recipes import RECIPES
+from charlm_utils.reproduce import RECIPES
 
 
 def main(arguments=None):

@@ -1,9 +1,8 @@
-"""Ids to windows, five ways. Every target is the true next character, the last column included."""
+"""Ids to windows, five ways, and the one check of ids. Every target is the true next character."""
 
 import numpy as np
-import tensorflow as tf
 
-from charlm_utils.files import release_pages
+from charlm_utils.files import iterate_pieces, release_pages
 
 _RELEASE_EVERY = 500  # batches between two releases of a memory-mapped text
 
@@ -31,7 +30,8 @@ def cursor_batches(ids, batch_size, time):
     ValueError
         If the ids are not a 1-D array of integers, a size is below 1, or the text does not fill one batch.
     """
-    ids = _checked(ids, batch_size * time + 1, batch_size=batch_size, time=time)
+    check_sizes(batch_size=batch_size, time=time)
+    ids = check_ids(ids, least=batch_size * time + 1, purpose=f" for batch_size={batch_size} and time={time}")
     per_batch = batch_size * time
     for start in range(0, len(ids) - per_batch, per_batch):
         window = ids[start : start + per_batch + 1]
@@ -42,11 +42,13 @@ def contiguous_batches(ids, batch_size, time):
     """One pass over ``batch_size`` stretches of text side by side: row ``i`` goes on in row ``i`` of the next batch.
 
     This is the layout in which state can be carried from batch to batch. (S001: Anna KaRNNa, with its
-    wrapped last target put right.) Little of a memory-mapped text (see :mod:`charlm_utils.large`) is ever in memory.
+    wrapped last target put right.) Of a memory-mapped text (see :func:`charlm_utils.vocabulary.encode_file`) little is
+    ever in memory.
 
     Parameters, yields and errors are those of :func:`cursor_batches`.
     """
-    ids = _checked(ids, batch_size * time + 1, batch_size=batch_size, time=time)
+    check_sizes(batch_size=batch_size, time=time)
+    ids = check_ids(ids, least=batch_size * time + 1, purpose=f" for batch_size={batch_size} and time={time}")
     stretch = (len(ids) - 1) // (batch_size * time) * time
     rows = ids[: batch_size * stretch].reshape(batch_size, stretch)
     shifted = ids[1 : batch_size * stretch + 1].reshape(batch_size, stretch)
@@ -77,7 +79,9 @@ def unrolled_batches(ids, batch_size, num_unrollings):
     ValueError
         As :func:`cursor_batches`, and if a segment is shorter than ``num_unrollings + 1``.
     """
-    ids = _checked(ids, batch_size * (num_unrollings + 1), batch_size=batch_size, num_unrollings=num_unrollings)
+    check_sizes(batch_size=batch_size, num_unrollings=num_unrollings)
+    needed = batch_size * (num_unrollings + 1)
+    ids = check_ids(ids, least=needed, purpose=f" for batch_size={batch_size} and num_unrollings={num_unrollings}")
     segment = len(ids) // batch_size
     segments = ids[: batch_size * segment].reshape(batch_size, segment).T
     for start in range(0, segment - num_unrollings, num_unrollings):
@@ -104,7 +108,8 @@ def context_target_pairs(ids, time):
     ValueError
         If the ids are not a 1-D array of integers, ``time`` is below 1, or ``n`` is not above ``time``.
     """
-    ids = _checked(ids, time + 1, time=time)
+    check_sizes(time=time)
+    ids = check_ids(ids, least=time + 1, purpose=f" for time={time}")
     targets = ids[time:].view()
     targets.flags.writeable = False
     return np.lib.stride_tricks.sliding_window_view(ids, time)[:-1], targets
@@ -172,21 +177,59 @@ def make_dataset(inputs, targets, batch_size, *, shuffle=False, seed=None):
         raise ValueError(f"inputs and targets must have as many rows, got {len(inputs)} and {len(targets)}")
     if not 1 <= batch_size <= len(inputs):
         raise ValueError(f"batch_size must be between 1 and the number of rows, {len(inputs)}, got {batch_size}")
+    import tensorflow as tf  # only here, so that counting and batching start at once
+
     dataset = tf.data.Dataset.from_tensor_slices((inputs, targets)).cache()
     if shuffle:
         dataset = dataset.shuffle(len(inputs), seed=seed)
     return dataset.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
 
-def _checked(ids, needed, **sizes):
-    """Return ``ids`` as an array of at least ``needed`` integers, or say what is wrong or missing."""
+def check_ids(ids, *, least=0, vocab_size=None, purpose=""):
+    """Return ids as an array, or say what is wrong with them.
+
+    Parameters
+    ----------
+    ids : array
+        Integers ``(n,)``; they may be memory-mapped.
+    least : int
+        How many there must be.
+    vocab_size : int, optional
+        What they must all be below.
+    purpose : str
+        What they are needed for; it ends the message.
+
+    Returns
+    -------
+    numpy.ndarray
+        The ids, of the type they had.
+
+    Raises
+    ------
+    ValueError
+        If they are not a 1-D array of integers, too few, or one is not between 0 and ``vocab_size - 1``; it is named
+        with its position.
+    """
     ids = np.asarray(ids)
-    if ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
+    if ids.ndim != 1 or (ids.size and not np.issubdtype(ids.dtype, np.integer)):
         raise ValueError(f"ids must be a 1-D array of integers, got shape {ids.shape} of {ids.dtype}")
-    for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name} must be at least 1, got {size}")
-    if len(ids) < needed:
-        given = " and ".join(f"{name}={size}" for name, size in sizes.items())
-        raise ValueError(f"{given} need{'s' * (len(sizes) == 1)} at least {needed} characters, got {len(ids)}")
+    if len(ids) < least:
+        raise ValueError(f"need at least {least} ids{purpose}, got {len(ids)}")
+    if vocab_size is None:
+        return ids
+    start = 0
+    for piece in iterate_pieces(ids):
+        for position in (piece.argmin(), piece.argmax()):
+            if not 0 <= piece[position] < vocab_size:
+                raise ValueError(
+                    f"ids must be between 0 and {vocab_size - 1}, got {piece[position]} at position {start + position}"
+                )
+        start += len(piece)
     return ids
+
+
+def check_sizes(**sizes):
+    """Raise a ``ValueError`` that names the first size which is not an integer of at least 1."""
+    for name, size in sizes.items():
+        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+            raise ValueError(f"{name} must be an integer of at least 1, got {size!r}")

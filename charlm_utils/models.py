@@ -1,12 +1,37 @@
 """Networks from ids ``(batch, time)`` to logits ``(batch, time, vocab)``, with the state as an argument."""
 
+import inspect
+import warnings
+import weakref
+from dataclasses import dataclass
+
 import keras
 import tensorflow as tf
 
-from charlm_utils.fast import FastGRU, FastLSTM
+from charlm_utils.layers import FastGRU, FastLSTM
 
-CELLS = {"rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
-FAST_CELLS = {"gru": FastGRU, "lstm": FastLSTM}
+
+@dataclass(frozen=True)
+class Cell:
+    """A kind of recurrent layer that :func:`build_model` knows.
+
+    Attributes
+    ----------
+    layer : type
+        A ``keras.layers.RNN`` that takes ``units``, ``return_sequences`` and ``return_state``.
+    fast : type, optional
+        The same layer with the fast path that :mod:`charlm_utils.layers` describes; it takes ``recurrent_dtype`` too.
+    """
+
+    layer: type
+    fast: type | None = None
+
+
+CELLS = {
+    "rnn": Cell(keras.layers.SimpleRNN),
+    "gru": Cell(keras.layers.GRU, FastGRU),
+    "lstm": Cell(keras.layers.LSTM, FastLSTM),
+}
 
 
 def build_model(
@@ -26,8 +51,8 @@ def build_model(
     ----------
     vocab_size : int
         Number of characters.
-    cell : {"gru", "lstm", "rnn"}
-        Kind of recurrent layer.
+    cell : str
+        Kind of recurrent layer: ``"gru"``, ``"lstm"``, ``"rnn"``, or another key of ``CELLS``.
     units, num_layers : int
         Width and number of the recurrent layers.
     embedding_dim : int or None
@@ -35,7 +60,7 @@ def build_model(
     dropout : float
         Share of each recurrent layer's outputs that is dropped in training.
     fast : bool
-        Whether to use the layers of :mod:`charlm_utils.fast`: same weights and results, faster on a CPU.
+        Whether to use the layers of :mod:`charlm_utils.layers`: same weights and results, faster on a CPU.
     recurrent_dtype : {"float32", "bfloat16"}
         With ``fast``, the type of the recurrent products.
 
@@ -51,9 +76,9 @@ def build_model(
         If the cell is unknown, a size is below 1, the dropout is outside ``0 <= dropout < 1``, or
         ``recurrent_dtype`` is unknown or given without ``fast``.
     """
-    cells = FAST_CELLS if fast else CELLS
-    if cell not in cells:
-        raise ValueError(f"cell must be one of {', '.join(cells)}, got {cell!r}{' with fast=True' if fast else ''}")
+    known = [name for name, kind in CELLS.items() if kind.fast or not fast]
+    if cell not in known:
+        raise ValueError(f"cell must be one of {', '.join(known)}, got {cell!r}{' with fast=True' if fast else ''}")
     if recurrent_dtype != "float32" and not fast:
         raise ValueError(f"recurrent_dtype={recurrent_dtype!r} needs fast=True")
     sizes = {
@@ -67,34 +92,43 @@ def build_model(
             raise ValueError(f"{name} must be at least 1, got {size}")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
+    options = {"return_sequences": True, "return_state": True}
+    if fast:
+        options["recurrent_dtype"] = recurrent_dtype
+    layer = CELLS[cell].fast if fast else CELLS[cell].layer
     inputs = keras.Input((None,), dtype="int32", name="ids")  # (batch, time)
     x = _embedding(vocab_size, embedding_dim)(inputs)  # (batch, time, embedding_dim or vocab_size)
-    options = {"recurrent_dtype": recurrent_dtype} if fast else {}
     for _ in range(num_layers):
-        x, *_ = cells[cell](units, return_sequences=True, return_state=True, **options)(x)  # (batch, time, units)
+        x, *_ = layer(units, **options)(x)  # (batch, time, units)
         if dropout:
             x = keras.layers.Dropout(dropout)(x)
     return keras.Model(inputs, keras.layers.Dense(vocab_size, name="logits")(x))
 
 
 def zero_states(model, batch_size):
-    """Return the state before the first character: per recurrent layer a list of zeros ``(batch_size, units)``."""
-    return [
-        [tf.zeros((batch_size, size)) for size in tf.nest.flatten(layer.cell.state_size)]
-        for layer in recurrent_layers(model)
-    ]
+    """Return the state before the first character: per recurrent layer a list of zeros ``(batch_size, units)``.
+
+    They have the type that the layer computes in: float32, unless the model was built for mixed precision.
+    """
+    states = []
+    for layer in recurrent_layers(model):
+        sizes = tf.nest.flatten(layer.cell.state_size)
+        states.append([tf.zeros((batch_size, size), layer.compute_dtype) for size in sizes])
+    return states
 
 
 def state_specs(model):
     """Return the types of a state of any batch size, in the form that ``tf.function`` takes as signature."""
-    return [[tf.TensorSpec((None, x.shape[-1])) for x in state] for state in zero_states(model, 1)]
+    return tf.nest.map_structure(lambda x: tf.TensorSpec((None, x.shape[-1]), x.dtype), zero_states(model, 1))
 
 
 def forward(model, inputs, states, training=False):
     """Run a model over a window, from given states to new ones.
 
-    Works for any stack of Keras layers of which the recurrent ones return sequences, whether built by
-    :func:`build_model` or by hand, ``stateful`` or not: the layers' own hidden states stay untouched.
+    Works for any chain of Keras layers of which the recurrent ones return sequences, whether built by
+    :func:`build_model` or by hand, ``stateful`` or not: the layers' own hidden states stay untouched. Every recurrent
+    layer runs through its own engine, on a GPU through cuDNN where its settings allow it; where they do not, a
+    warning says which.
 
     Parameters
     ----------
@@ -105,58 +139,84 @@ def forward(model, inputs, states, training=False):
     states : list
         As :func:`zero_states` returns them.
     training : bool
-        Whether dropout is at work.
+        Passed to every layer that takes it: whether dropout is at work, for example.
 
     Returns
     -------
     tuple
-        Logits ``(batch, time, vocab)`` and the states after the last step.
+        Logits, float32 ``(batch, time, vocab)``, and the states after the last step.
+
+    Raises
+    ------
+    ValueError
+        If the model is no chain, masks characters, reads backwards or has no recurrent layer that returns sequences.
     """
-    x, new_states, states, layers = inputs, [], iter(states), _layers(model)
-    table = projected_table(model)
-    if table is not None:
+    layers = chain_of_layers(model)
+    x, new_states, states = inputs, [], iter(states)
+    if _takes_table(layers):
+        table = layers[1].project(layers[0].embeddings)
         x, *state = layers[1].scan(tf.gather(table, inputs), next(states))
         new_states.append(state)
         layers = layers[2:]
     for layer in layers:
         if isinstance(layer, keras.layers.RNN):
-            x, *state = _explicit(layer)(x, initial_state=next(states), training=training)
+            x, state = _run_recurrent(layer, x, next(states), training)
             new_states.append(state)
-        elif isinstance(layer, keras.layers.Dropout):
-            x = layer(x, training=training)
         else:
-            x = layer(x)
-    return x, new_states
+            x = _call(layer, x, training)
+    return tf.cast(x, tf.float32), new_states
 
 
-def step(model, ids, states, table=None):
-    """Run a model over one character per row: ids ``(batch,)`` to logits ``(batch, vocab)`` and new states.
+def step(model, ids, states, prepared=None):
+    """Run a model over one character per row: ids ``(batch,)`` to float32 logits ``(batch, vocab)`` and new states.
 
-    In a loop, :func:`projected_table` made before it saves every step a product.
+    In a loop, :func:`prepare_steps` called before it saves every step work that is always the same. Errors are those
+    of :func:`forward`.
     """
-    x, new_states, states, layers = ids, [], iter(states), _layers(model)
-    if table is not None:
-        x, state = layers[1].step(tf.gather(table, ids), next(states))
-        new_states.append(state)
-        layers = layers[2:]
-    for layer in layers:
-        if isinstance(layer, keras.layers.RNN):
-            x, state = layer.cell(x, next(states), training=False)
-            new_states.append(list(state))
-        elif not isinstance(layer, keras.layers.Dropout):
+    layers = chain_of_layers(model)
+    prepared = prepared or prepare_steps(model)
+    x, rows, new_states, states = ids, None, [], iter(states)
+    if prepared.table is not None:
+        rows = tf.gather(prepared.table, ids)  # (batch, gates * units): what the first fast layer would project
+    for layer, weights in list(zip(layers, prepared.weights, strict=True))[0 if rows is None else 1 :]:
+        if weights is not None:
+            rows = layer.project(x) if rows is None else rows
+            x, state = layer.step(rows, next(states), weights)
+            rows = None
+            new_states.append(state)
+        elif isinstance(layer, keras.layers.RNN):
+            x, state = _call(layer.cell, tf.cast(x, layer.compute_dtype), False, _packed(layer, next(states)))
+            new_states.append(tf.nest.flatten(state))
+        elif isinstance(layer, (keras.layers.Embedding, keras.layers.Dense)):
             x = layer(x)
-    return x, new_states
+        else:
+            x = _call(layer, x[:, None], False)[:, 0]  # a layer over time sees a window of one step
+    return tf.cast(x, tf.float32), new_states
 
 
-def projected_table(model):
-    """Return the embedding's rows times the kernel of the fast layer after it, or None where there is no such pair.
+@dataclass(frozen=True)
+class Prepared:
+    """What :func:`step` needs at every character and :func:`prepare_steps` computed once.
 
-    The table ``(vocab, gates * units)`` takes the place of a product at every character of a text.
+    Attributes
+    ----------
+    table : tf.Tensor or None
+        The embedding's rows times the kernel of the fast layer after it, ``(vocab, gates * units)``; None where
+        there is no such pair.
+    weights : list
+        Per layer of the chain: a fast layer's ``loop_weights()``, None for any other.
     """
-    embedding, recurrent, *_ = [*_layers(model), None, None]
-    if isinstance(embedding, keras.layers.Embedding) and getattr(recurrent, "is_fast", False):
-        return recurrent.project(embedding.embeddings)
-    return None
+
+    table: tf.Tensor | None
+    weights: list
+
+
+def prepare_steps(model):
+    """Return the :class:`Prepared` of a model, for the weights that it has now."""
+    layers = chain_of_layers(model)
+    weights = [layer.loop_weights() if getattr(layer, "is_fast", False) else None for layer in layers]
+    table = layers[1].project(layers[0].embeddings) if _takes_table(layers) else None
+    return Prepared(table, weights)
 
 
 def recurrent_layers(model):
@@ -165,29 +225,166 @@ def recurrent_layers(model):
     Raises
     ------
     ValueError
-        If there is none, or if one returns only its last output.
+        As :func:`chain_of_layers`.
     """
-    layers = [layer for layer in _layers(model) if isinstance(layer, keras.layers.RNN)]
-    if not layers:
-        raise ValueError(f"the model {model.name!r} has no recurrent layer")
+    return [layer for layer in chain_of_layers(model) if isinstance(layer, keras.layers.RNN)]
+
+
+def chain_of_layers(model):
+    """Return the layers of a model without its input, in order, those of a model inside of it included.
+
+    Raises
+    ------
+    ValueError
+        If they are not one chain from ids to logits, a layer masks characters or reads backwards, or there is no
+        recurrent layer that returns its output for every character.
+    """
+    layers = _flatten(model)
     for layer in layers:
-        if not layer.return_sequences:
-            raise ValueError(f"the layer {layer.name!r} must return sequences: one output for every character")
+        problem = _problem(layer)
+        if problem:
+            raise ValueError(f"the layer {layer.name!r} {problem}")
+    if not any(isinstance(layer, keras.layers.RNN) for layer in layers):
+        raise ValueError(f"the model {model.name!r} has no recurrent layer")
     return layers
+
+
+def describe_layers(model):
+    """Return a value that changes when a layer of a model or one of its settings changes, and not with the weights.
+
+    What was compiled for a model is good for as long as this stays equal.
+    """
+    described = []
+    for layer in chain_of_layers(model):
+        try:
+            settings = repr(layer.get_config())
+        except NotImplementedError:  # a layer of one's own that cannot be saved
+            settings = ""
+        variables = tuple(id(variable) for variable in layer.variables)
+        described.append((id(layer), settings, variables))
+    return tuple(described)
+
+
+class PerModel:
+    """What is made once for every model, compiled functions for example, and kept without touching the model.
+
+    It is made anew when the model's layers change, and forgotten when nobody else holds the model.
+
+    Parameters
+    ----------
+    make : callable
+        From a weak reference to the model, ``reference()``, to what is kept. Whatever is kept must hold the reference
+        and not the model, or the model would live for ever.
+    """
+
+    def __init__(self, make):
+        self._make = make
+        self._kept = weakref.WeakKeyDictionary()
+
+    def __call__(self, model):
+        """Return what belongs to a model."""
+        description = describe_layers(model)
+        kept = self._kept.get(model)
+        if kept is None or kept[0] != description:
+            kept = (description, self._make(weakref.ref(model)))
+            self._kept[model] = kept
+        return kept[1]
+
+
+def why_no_cudnn(layer):
+    """Say which setting keeps a recurrent layer from running through cuDNN on a GPU; None if nothing does.
+
+    The conditions are those that Keras checks (``keras.layers.GRU`` and ``keras.layers.LSTM``).
+    """
+    if not isinstance(layer, (keras.layers.GRU, keras.layers.LSTM)):
+        return f"it is a {type(layer).__name__}, neither GRU nor LSTM"
+    needed = {
+        "activation": (layer.activation, keras.activations.tanh),
+        "recurrent_activation": (layer.recurrent_activation, keras.activations.sigmoid),
+        "use_bias": (layer.use_bias, True),
+        "unroll": (layer.unroll, False),
+        "recurrent_dropout": (layer.recurrent_dropout, 0),
+        "reset_after": (getattr(layer, "reset_after", True), True),
+    }
+    for name, (value, wanted) in needed.items():
+        if value != wanted:
+            return f"{name}={getattr(value, '__name__', value)}, not {getattr(wanted, '__name__', wanted)}"
+    if layer.use_cudnn is False:
+        return "use_cudnn=False"
+    return None
+
+
+def _takes_table(layers):
+    """Whether the embedding can be projected once for all characters: a fast layer comes right after it."""
+    return isinstance(layers[0], keras.layers.Embedding) and getattr(layers[1], "is_fast", False)
+
+
+def _run_recurrent(layer, x, state, training):
+    """Run a recurrent layer's own engine from a given state; what the layer remembers by itself stays untouched."""
+    if tf.config.list_logical_devices("GPU"):
+        reason = why_no_cudnn(layer)
+        if reason:
+            warnings.warn(f"the layer {layer.name!r} runs without cuDNN: {reason}", stacklevel=3)
+    if layer.return_state and not layer.stateful:
+        outputs, *state = layer(x, initial_state=_packed(layer, state), training=training)
+        return outputs, tf.nest.flatten(state)
+    x = tf.cast(x, layer.compute_dtype)
+    masks_wanted = training and hasattr(layer.cell, "get_dropout_mask")
+    if masks_wanted:  # drawn before the loop, as the layer does when it is called
+        layer.cell.get_dropout_mask(x[:, 0])
+        layer.cell.get_recurrent_dropout_mask(state[0])
+    _, outputs, state = layer.inner_loop(x, _packed(layer, state), None, training)
+    if masks_wanted:
+        layer.cell.reset_dropout_mask()
+        layer.cell.reset_recurrent_dropout_mask()
+    return outputs, tf.nest.flatten(state)
+
+
+def _packed(layer, state):
+    """Return a flat list of states in the structure that the layer's cell takes."""
+    if isinstance(layer.cell, keras.layers.StackedRNNCells):
+        return tf.nest.pack_sequence_as(layer.cell.state_size, state)
+    return list(state)
+
+
+def _call(layer, x, training, *states):
+    """Call a layer or a cell, with ``training`` where it takes that."""
+    if "training" in inspect.signature(layer.call).parameters:
+        return layer(x, *states, training=training)
+    return layer(x, *states)
+
+
+def _flatten(model):
+    """Return the layers of a model, with those of the models inside of it in their place."""
+    if not isinstance(model, keras.Sequential):  # that is a chain by itself
+        outputs = getattr(model, "outputs", None) or []
+        others = [part.name for part in getattr(model, "operations", []) if not isinstance(part, keras.Layer)]
+        if others or len(outputs) != 1:
+            raise ValueError(
+                f"the model {model.name!r} must be one chain of layers from ids to logits, sequential or functional; "
+                f"it has {len(outputs)} outputs, and beside its layers: {', '.join(others) or 'nothing'}"
+            )
+    layers = []
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            layers += _flatten(layer)
+        elif not isinstance(layer, keras.layers.InputLayer):
+            layers.append(layer)
+    return layers
+
+
+def _problem(layer):
+    """Say what keeps a layer from being run with the state as an argument; None if nothing does."""
+    if isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False):
+        return "masks characters, and id 0 is a character like any other: build the model without a mask"
+    if isinstance(layer, keras.layers.Bidirectional) or getattr(layer, "go_backwards", False):
+        return "reads backwards, and a language model must not see what it is to predict"
+    if isinstance(layer, keras.layers.RNN) and not layer.return_sequences:
+        return "must return sequences: one output for every character"
+    return None
 
 
 def _embedding(vocab_size, embedding_dim):
     if embedding_dim is None:
         return keras.layers.Embedding(vocab_size, vocab_size, embeddings_initializer="identity", trainable=False)
     return keras.layers.Embedding(vocab_size, embedding_dim)
-
-
-def _layers(model):
-    return [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
-
-
-def _explicit(layer):
-    """Return a layer over the same cell that takes its state and gives it back."""
-    if layer.return_state and not layer.stateful:
-        return layer
-    return keras.layers.RNN(layer.cell, return_sequences=True, return_state=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from charlm_utils import counting
+from charlm_utils.batching import check_ids, check_sizes
 
 SMOOTHINGS = ("kneser-ney", "witten-bell", "add-k")
 
@@ -13,7 +13,7 @@ SMOOTHINGS = ("kneser-ney", "witten-bell", "add-k")
 class _Level:
     """What a model knows of the contexts of one length; keys are sorted, so that a search finds them.
 
-    The keys are those of :func:`~charlm_utils.counting.count_ngrams`. With them, p(next | context) =
+    The keys are those of :func:`count_ngrams`. With them, p(next | context) =
     share of the entry + backoff of the context * p(next | shorter context).
     """
 
@@ -54,7 +54,7 @@ class NgramModel:
     """
 
     def __init__(self, order, smoothing="kneser-ney", k=1.0):
-        counting.check_integer("order", order, 1)
+        check_sizes(order=order)
         if smoothing not in SMOOTHINGS:
             raise ValueError(f"smoothing must be one of {', '.join(SMOOTHINGS)}, got {smoothing!r}")
         if not 0 < k < np.inf:
@@ -82,18 +82,20 @@ class NgramModel:
         ValueError
             If ``ids`` is not a 1-D array of integers from 0 to ``vocab_size - 1``, or is too short.
         """
-        counting.check_integer("vocab_size", vocab_size, 1)
-        ids = counting.check_ids(ids, vocab_size, self.order, f"for order {self.order}")
+        check_sizes(vocab_size=vocab_size)
+        ids = check_ids(ids, least=self.order, vocab_size=vocab_size, purpose=f" for order {self.order}").astype(
+            np.int64
+        )
         kneser_ney = self.smoothing == "kneser-ney"
         levels, discounts = [], []
-        for context_keys, entry_keys, counts in counting.count_ngrams(ids, vocab_size, self.order, kneser_ney):
+        for context_keys, entry_keys, counts in count_ngrams(ids, vocab_size, self.order, kneser_ney):
             contexts = entry_keys // vocab_size
             if kneser_ney:
-                discounts.append(counting.estimate_discounts(counts))
-                smoothed = counting.discount_counts(contexts, counts, discounts[-1])
+                discounts.append(estimate_discounts(counts))
+                smoothed = discount_counts(contexts, counts, discounts[-1])
             else:
                 added = np.bincount(contexts) if self.smoothing == "witten-bell" else self.k * vocab_size
-                smoothed = counting.add_to_counts(contexts, counts, added)
+                smoothed = add_to_counts(contexts, counts, added)
             levels.append(_Level(context_keys, entry_keys, *smoothed))
         self.vocab_size, self._levels = vocab_size, levels
         self.discounts = np.array(discounts) if discounts else None
@@ -107,13 +109,13 @@ class NgramModel:
         ValueError, RuntimeError
             If ``ids`` is not a 1-D array of at least 2 integers below ``vocab_size``, or ``fit`` was not called.
         """
-        ids = self._fitted_checked(ids, 2, "to score a text")
+        ids = self._fitted_checked(ids, 2, " to score a text")
         p = np.full(len(ids), 1 / self.vocab_size)
         contexts = np.zeros(len(ids), np.int64)  # number of the context before each character, -1 if unseen
         for length, level in enumerate(self._levels[: len(ids)]):
             if length:
-                contexts = counting.find_keys(level.context_keys, contexts[1:], ids[:-length], self.vocab_size)
-            entries = counting.find_keys(level.entry_keys, contexts, ids[length:], self.vocab_size)
+                contexts = find_keys(level.context_keys, contexts[1:], ids[:-length], self.vocab_size)
+            entries = find_keys(level.entry_keys, contexts, ids[length:], self.vocab_size)
             lower = self._lower(p[length:])
             mixed = level.backoff[contexts] * lower + np.where(entries < 0, 0, level.share[entries])
             p[length:] = np.where(contexts < 0, lower, mixed)  # (n - length,)
@@ -145,7 +147,7 @@ class NgramModel:
         number = np.zeros((), np.int64)
         for length, level in enumerate(self._levels[: len(context) + 1]):
             if length:
-                number = counting.find_keys(level.context_keys, number, context[length - 1], self.vocab_size)
+                number = find_keys(level.context_keys, number, context[length - 1], self.vocab_size)
             p = self._lower(p)
             if number >= 0:
                 first = number * self.vocab_size
@@ -176,7 +178,7 @@ class NgramModel:
         ValueError, RuntimeError
             If the length is not an integer of at least 1, or as :meth:`probabilities` says.
         """
-        counting.check_integer("length", length, 1)
+        check_sizes(length=length)
         primed = self._fitted_checked(prime, 0, "")
         ids = np.concatenate([primed, np.zeros(length, np.int64)])
         draw = np.random.default_rng(seed)
@@ -192,4 +194,115 @@ class NgramModel:
     def _fitted_checked(self, ids, least, purpose):
         if self._levels is None:
             raise RuntimeError("the model has counted nothing yet: call fit first")
-        return counting.check_ids(ids, self.vocab_size, least, purpose)
+        return check_ids(ids, least=least, vocab_size=self.vocab_size, purpose=purpose).astype(np.int64)
+
+
+def count_ngrams(ids, vocab_size, order, continuation=False):
+    """Count what follows every context of 0, 1, ... ``order - 1`` characters, by sorting integers.
+
+    Contexts of one length are numbered. A context one character longer is a pair of numbers: that of the shorter
+    context, and the id of the character to the left of it. ``shorter * vocab_size + character`` is its key.
+
+    Parameters
+    ----------
+    ids : numpy.ndarray
+        int64 ``(n,)``, from 0 to ``vocab_size - 1``, with ``n >= order``.
+    vocab_size, order : int
+        Both at least 1.
+    continuation : bool
+        Kneser-Ney's counts: all but those of the longest contexts say before how *many different* characters
+        context and next character were seen, and not how often. The start of the text counts as one of them.
+
+    Returns
+    -------
+    list of tuple of numpy.ndarray
+        For every length ``(context_keys, entry_keys, counts)``, all int64: sorted keys ``(contexts,)``; sorted keys
+        ``(entries,)`` of the pairs seen, ``context * vocab_size + next``; and how often, at least once.
+    """
+    levels = []
+    numbers = np.zeros(len(ids), np.int64)  # of the context before each character
+    context_keys, first = np.zeros(1, np.int64), 0
+    for length in range(order):
+        if length:
+            keys = numbers[1:] * vocab_size + ids[:-length]
+            context_keys, numbers = np.unique(keys, return_inverse=True)  # numbers (n - length,)
+        followed = numbers * vocab_size + ids[length:]
+        entry_keys, counts = np.unique(followed, return_counts=True)
+        if continuation and length:
+            shorter = context_keys[entry_keys // vocab_size] // vocab_size
+            extended = shorter * vocab_size + entry_keys % vocab_size  # keys of entries with one character less
+            levels[-1][2][:] = np.bincount(np.searchsorted(levels[-1][1], extended), minlength=len(levels[-1][1]))
+            levels[-1][2][first] += 1
+        levels.append((context_keys, entry_keys, counts))
+        first = np.searchsorted(entry_keys, followed[0])  # the entry that the text begins with
+    return levels
+
+
+def estimate_discounts(counts):
+    """Estimate how much modified Kneser-Ney takes off counts of 1, of 2, and of 3 and more.
+
+    With n_i the number of counts equal to i and Y = n_1 / (n_1 + 2 n_2), the discounts are
+    D_i = i - (i + 1) Y n_{i+1} / n_i, i = 1, 2, 3 (Chen and Goodman 1998). In small texts one can come
+    out undefined, 0 or less, or more than i; it is then set to i / 2.
+
+    Parameters
+    ----------
+    counts : numpy.ndarray
+        int64 ``(entries,)``, all at least 1.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 ``(3,)``, with 0 < D_i <= i.
+    """
+    ones, twos, threes, fours = (np.sum(counts == i) for i in (1, 2, 3, 4))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y = ones / (ones + 2 * twos)
+        found = np.array([1, 2, 3]) - np.array([2, 3, 4]) * y * np.divide([twos, threes, fours], [ones, twos, threes])
+    limits = np.array([1.0, 2.0, 3.0])
+    return np.where((found > 0) & (found <= limits), found, limits / 2)  # a comparison with nan is false
+
+
+def discount_counts(contexts, counts, discounts):
+    """Take ``discounts`` ``(3,)`` off the counts and give what is taken to the shorter context (Kneser-Ney).
+
+    Parameters
+    ----------
+    contexts, counts : numpy.ndarray
+        int64 ``(entries,)``: the number of the context of each entry, and how often it was seen. Every context
+        from 0 on has an entry.
+    discounts : numpy.ndarray
+        float64 ``(3,)``: for counts of 1, of 2, and of 3 and more.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        ``share`` ``(entries,)`` and ``backoff`` ``(contexts,)``, float64. For every context its shares and its
+        backoff weight sum to 1.
+    """
+    totals = np.bincount(contexts, counts)
+    taken = discounts[np.minimum(counts, 3) - 1]
+    return (counts - taken) / totals[contexts], np.bincount(contexts, taken) / totals
+
+
+def add_to_counts(contexts, counts, added):
+    """Add events to every context and give them to the shorter context (Witten-Bell) or to all characters (add-k).
+
+    Parameters and result are those of :func:`discount_counts`, with ``added`` in place of the discounts: events added
+    to each context, one number or ``(contexts,)``.
+    """
+    totals = np.bincount(contexts, counts) + added  # (contexts,)
+    return counts / totals[contexts], added / totals
+
+
+def find_keys(keys, numbers, characters, vocab_size):
+    """Find the pairs ``numbers * vocab_size + characters`` in sorted ``keys``.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64, of the shape of ``numbers``: the place of each pair, -1 where it is absent or its number is -1.
+    """
+    wanted = numbers * vocab_size + characters
+    places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where((numbers >= 0) & (keys[places] == wanted), places, -1)

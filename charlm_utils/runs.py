@@ -13,9 +13,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from charlm_utils.corpora import CORPORA
 from charlm_utils.files import bundled_data_dir, write_atomically
 from charlm_utils.models import build_model
-from charlm_utils.registry import CORPORA
 from charlm_utils.vocabulary import Vocabulary
 
 

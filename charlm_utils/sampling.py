@@ -3,16 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from charlm_utils.filters import (
-    apply_temperature,
-    check_filters,
-    keep_largest,
-    keep_nucleus,
-    keep_top_k,
-    keep_top_p,
-    temper,
-)
-from charlm_utils.models import forward, projected_table, state_specs, step, zero_states
+from charlm_utils.models import forward, prepare_steps, state_specs, step, zero_states
 
 __all__ = ["apply_temperature", "generate", "keep_top_k", "keep_top_p"]
 
@@ -47,8 +38,8 @@ def generate(
     length : int
         How many characters to draw, at least 1.
     temperature, top_k, top_p : float, int, float
-        See :func:`~charlm_utils.filters.apply_temperature`, :func:`~charlm_utils.filters.keep_top_k` and
-        :func:`~charlm_utils.filters.keep_top_p`; applied in this order.
+        See :func:`~charlm_utils.sampling.apply_temperature`, :func:`~charlm_utils.filters.keep_top_k` and
+        :func:`~charlm_utils.sampling.keep_top_p`; applied in this order.
     seed : int, optional
         The same seed gives the same text; without one, every call gives another.
     num_samples : int, optional
@@ -160,7 +151,7 @@ def _draw(model, logits, states, places, ends, temperature, top_k, top_p, seed):
 
     It stops early when every row has drawn an end.
     """
-    table = projected_table(model)
+    prepared = prepare_steps(model)
 
     def narrow(logits):
         return keep_nucleus(keep_largest(logits, top_k), top_p)
@@ -171,7 +162,7 @@ def _draw(model, logits, states, places, ends, temperature, top_k, top_p, seed):
         seeds = tf.stack([seed, tf.cast(i, tf.int64)])
         ids = tf.random.stateless_categorical(logits, 1, seeds, dtype=tf.int32)[:, 0]  # (num_samples,)
         drawn = drawn.write(i - places[0], ids)
-        logits, states = step(model, ids, states, table)
+        logits, states = step(model, ids, states, prepared)
         return i + 1, logits, states, drawn, alive & ~tf.gather(ends, ids)
 
     drawn = tf.TensorArray(tf.int32, size=0, dynamic_size=True, element_shape=(None,))
@@ -179,3 +170,142 @@ def _draw(model, logits, states, places, ends, temperature, top_k, top_p, seed):
     state = (places[0], logits, states, drawn, alive)
     _, logits, states, drawn, _ = tf.while_loop(lambda i, *rest: (i < places[1]) & tf.reduce_any(rest[-1]), body, state)
     return tf.transpose(drawn.stack()), logits, states
+
+
+def generate_windows(model, vocabulary, prime, length, *, time, temperature=1.0, seed=None):
+    """Continue a text, each character drawn after reading the last ``time`` characters from a zero state.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Ids ``(batch, time)`` to logits ``(batch, time, vocab)``; the last ones count.
+    vocabulary : Vocabulary
+        The one that the model was trained with.
+    prime : str
+        At least ``time`` characters.
+    length, time : int
+        Characters to draw, and to read for each.
+    temperature : float
+        See :func:`charlm_utils.sampling.apply_temperature`; 0 is greedy.
+    seed : int, optional
+        The same seed gives the same text.
+
+    Returns
+    -------
+    str
+        The prime and ``length`` characters.
+
+    Raises
+    ------
+    ValueError
+        If a size is below 1, the temperature is negative, the prime is too short or holds an unknown character, or
+        the vocabulary is not as large as the model's.
+    """
+    check_filters(temperature=temperature)
+    check_vocabulary(model, vocabulary)
+    ids = vocabulary.encode(prime)
+    for name, value in (("length", length), ("time", time)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+    if len(ids) < time:
+        raise ValueError(f"the prime must hold at least {time} characters, got {len(ids)}: {prime!r}")
+    seed = np.random.default_rng().integers(2**31) if seed is None else seed
+
+    @tf.function
+    def draw(window, seeds):
+        logits = temper(model(window)[:, -1], tf.constant(temperature, tf.float32))  # (1, vocab)
+        return tf.random.stateless_categorical(logits, 1, seeds, dtype=tf.int32)[0]  # (1,)
+
+    for i in range(length):
+        ids = np.append(ids, draw(tf.constant(ids[None, -time:], tf.int32), tf.constant([seed, i], tf.int64)))
+    return prime + vocabulary.decode(ids[-length:])
+
+
+def apply_temperature(logits, temperature):
+    """Divide logits by a temperature: below 1 sharpens the distribution, above 1 flattens it.
+
+    Parameters
+    ----------
+    logits : array
+        ``(..., vocab)``.
+    temperature : float
+        At least 0. At 0 only the largest logit survives (the first of equals): greedy choice.
+
+    Returns
+    -------
+    tf.Tensor
+        float32 logits of the same shape.
+
+    Raises
+    ------
+    ValueError
+        If the temperature is negative or not finite.
+    """
+    check_filters(temperature=temperature)
+    return temper(tf.convert_to_tensor(logits, tf.float32), tf.constant(temperature, tf.float32))
+
+
+def keep_top_k(logits, k):
+    """Keep the ``k`` largest logits (the first of equals) and set the others to minus infinity.
+
+    Parameters and result are those of :func:`apply_temperature`, with ``k`` between 1 and ``vocab``.
+
+    Raises
+    ------
+    ValueError
+        If ``k`` is not between 1 and ``vocab``.
+    """
+    logits = tf.convert_to_tensor(logits, tf.float32)
+    check_filters(top_k=k, vocab_size=logits.shape[-1])
+    return keep_largest(logits, k)
+
+
+def keep_top_p(logits, p):
+    """Keep the smallest set of largest logits whose probabilities reach ``p``; the rest become minus infinity.
+
+    Nucleus sampling (Holtzman et al. 2020). The most likely character always stays, and ``p = 1`` keeps all.
+    Parameters and result are those of :func:`apply_temperature`, with ``0 < p <= 1``.
+
+    Raises
+    ------
+    ValueError
+        If ``p`` is not above 0 and at most 1.
+    """
+    check_filters(top_p=p)
+    return keep_nucleus(tf.convert_to_tensor(logits, tf.float32), tf.constant(p, tf.float32))
+
+
+def check_filters(*, temperature=1.0, top_k=1, top_p=1.0, vocab_size=1):
+    """Raise a ``ValueError`` that names the first setting out of its range, and the range."""
+    if not 0 <= temperature < np.inf:
+        raise ValueError(f"temperature must be at least 0 and finite, got {temperature}")
+    if not 1 <= top_k <= vocab_size:
+        raise ValueError(f"top_k must be between 1 and {vocab_size}, got {top_k}")
+    if not 0 < top_p <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
+
+
+def temper(logits, temperature):
+    """Do the work of :func:`apply_temperature` on tensors, inside a compiled loop."""
+    divided = logits / tf.where(temperature > 0, temperature, 1.0)
+    largest = tf.one_hot(tf.argmax(logits, axis=-1), logits.shape[-1], on_value=True, off_value=False, dtype=tf.bool)
+    return tf.where((temperature > 0) | largest, divided, -np.inf)
+
+
+def keep_largest(logits, k):
+    """Do the work of :func:`keep_top_k` on tensors, inside a compiled loop."""
+    return tf.where(_ranks(logits) < k, logits, -np.inf)
+
+
+def keep_nucleus(logits, p):
+    """Do the work of :func:`keep_top_p` on tensors: a character stays while the likelier ones fall short of ``p``."""
+    ranks = _ranks(logits)
+    ordered = tf.sort(tf.nn.softmax(logits), direction="DESCENDING")
+    likelier = tf.cumsum(ordered, axis=-1, exclusive=True)  # probability of all characters of lower rank
+    likelier = tf.gather(likelier, ranks, batch_dims=len(logits.shape) - 1)
+    return tf.where((likelier < p) | (ranks < 1) | (p >= 1), logits, -np.inf)
+
+
+def _ranks(logits):
+    """Return the place of every logit in descending order, 0 for the largest; the first of equals comes first."""
+    return tf.argsort(tf.argsort(logits, direction="DESCENDING", stable=True), stable=True)

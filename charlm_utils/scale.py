@@ -1,5 +1,6 @@
 """Two scales for every chapter: ``reduced`` (minutes on two cores) and ``full`` (real corpora, a GPU)."""
 
+import contextlib
 import os
 
 SCALES = ("reduced", "full")
@@ -36,10 +37,16 @@ def pick(*, reduced, full):
 
 
 def describe_session():
-    """Return one line that names the device and the scale, and offers the full scale when a GPU is seen."""
+    """Return one line that names the device and the scale, and offers the full scale when a GPU is seen.
+
+    On a GPU it also asks TensorFlow to take memory as it needs it, and not all at once.
+    """
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        with contextlib.suppress(RuntimeError):  # raised where the GPU is in use already
+            tf.config.experimental.set_memory_growth(gpu, True)
     line = f"device: {'GPU' if gpus else 'CPU'}, scale: {current_scale()}"
     if gpus and current_scale() == "reduced":
         line += ' (for the full scale, run os.environ["CHARLM_SCALE"] = "full" first)'

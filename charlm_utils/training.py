@@ -12,11 +12,9 @@ import tensorflow as tf
 
 from charlm_utils.batching import contiguous_batches
 from charlm_utils.checkpoints import Progress, load_checkpoint, save_checkpoint
-from charlm_utils.evaluation import check_ids, evaluate
+from charlm_utils.evaluation import check_text, evaluate
 from charlm_utils.files import iterate_pieces
 from charlm_utils.models import forward, zero_states
-
-__all__ = ["evaluate", "set_seed", "train"]
 
 
 def set_seed(seed):
@@ -56,7 +54,7 @@ def train(
     model : keras.Model
         Ids ``(batch, time)`` to logits ``(batch, time, vocab)``; see :func:`charlm_utils.models.build_model`.
     ids : numpy.ndarray
-        The text to learn, integers ``(n,)``; it may be memory-mapped, see :mod:`charlm_utils.large`.
+        The text to learn, integers ``(n,)``; it may be memory-mapped, see :mod:`charlm_utils.vocabulary`.
     batch_size, time, epochs : int
         Rows and columns of a batch, and passes over the text.
     validation_ids : numpy.ndarray, optional
@@ -93,7 +91,7 @@ def train(
         if value is not None and not value > 0:
             raise ValueError(f"{name} must be above 0, got {value}")
     for part in (ids,) if validation_ids is None else (ids, validation_ids):
-        check_ids(model, part)
+        check_text(model, part)
     loop = _Loop(model, ids, (batch_size, time), optimizer or keras.optimizers.Adam(0.002), clip_norm)
     if checkpoint:
         loop.keep(Path(checkpoint), save_every)

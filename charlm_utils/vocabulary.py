@@ -1,13 +1,16 @@
-"""Characters to ids and back, the same way in every process."""
+"""Characters to ids and back, the same way in every process; also of a file larger than memory."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 
+from charlm_utils.batching import check_ids
 from charlm_utils.files import write_atomically
 
 _CHUNK = 1 << 15  # characters encoded at a time: small enough for the processor's cache
+_PIECE = 2**20  # characters of a file that are read at once
 
 
 class Vocabulary:
@@ -107,16 +110,9 @@ class Vocabulary:
         ValueError
             If ``ids`` is not one-dimensional, not of integers, or holds an id outside ``0 ... len - 1``.
         """
-        ids = np.asarray(ids)
-        if ids.ndim != 1:
-            raise ValueError(f"ids must have one axis, got shape {ids.shape}")
+        ids = check_ids(ids, vocab_size=len(self))
         if not ids.size:
             return ""
-        if not np.issubdtype(ids.dtype, np.integer):
-            raise ValueError(f"ids must be integers, got {ids.dtype}")
-        for extreme in (ids.min(), ids.max()):
-            if not 0 <= extreme < len(self):
-                raise ValueError(f"an id must be between 0 and {len(self) - 1}, got {extreme}")
         return self._code_points[ids].tobytes().decode("utf-32-le", "surrogatepass")
 
     def save(self, path):
@@ -158,3 +154,78 @@ class Vocabulary:
 def _code_points(text):
     """Return the code points of ``text`` as a uint32 array ``(n,)``."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+
+
+def file_vocabulary(path):
+    """Return the vocabulary of a text file: its sorted distinct characters, found in one pass.
+
+    Parameters
+    ----------
+    path : str or Path
+        A UTF-8 file; a byte-order mark is left out and every newline becomes ``\\n``.
+
+    Raises
+    ------
+    ValueError
+        If the file is empty or not UTF-8.
+    """
+    return Vocabulary(sorted(set().union(*map(set, _pieces(path)))))
+
+
+def encode_file(path, vocabulary, ids_path):
+    """Encode a text file into a ``.npy`` file, in a stream, and map that into memory.
+
+    Parameters
+    ----------
+    path : str or Path
+        A text file as for :func:`file_vocabulary`.
+    vocabulary : Vocabulary
+        Holds all its characters.
+    ids_path : str or Path
+        Where the ids go. The file appears when it is complete; an older one is replaced.
+
+    Returns
+    -------
+    numpy.memmap
+        Ids ``(n,)``, read-only, of the smallest unsigned type that holds them: one byte up to 256 characters.
+        ``np.load(ids_path, mmap_mode="r")`` gives it again.
+
+    Raises
+    ------
+    ValueError
+        If the file is empty or not UTF-8, or holds a character that the vocabulary does not.
+    """
+    ids_path = Path(ids_path)
+    part = ids_path.with_name(ids_path.name + ".part")
+    kind, count = np.min_scalar_type(len(vocabulary) - 1), 0
+    try:
+        with open(part, "wb") as file:
+            _write_header(file, kind, count)
+            for piece in _pieces(path):
+                count += file.write(vocabulary.encode(piece).astype(kind).data) // kind.itemsize
+            file.seek(0)
+            _write_header(file, kind, count)
+        os.replace(part, ids_path)
+    finally:
+        part.unlink(missing_ok=True)
+    return np.load(ids_path, mmap_mode="r")
+
+
+def _write_header(file, kind, count):
+    """Write the head of a ``.npy`` file. NumPy leaves room in it, so that it is as long for every count."""
+    header = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": (count,)}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def _pieces(path):
+    """Yield a text file in pieces of normalized text."""
+    empty = True
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            while piece := file.read(_PIECE):
+                empty = False
+                yield piece
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8: {error}") from error
+    if empty:
+        raise ValueError(f"{path} is empty")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from charlm_utils.dynamic import nats_while_learning
+from charlm_utils.evaluation import nats_while_learning
 from charlm_utils.evaluation import nats_per_position
 from charlm_utils.models import build_model, forward, zero_states
 from charlm_utils.training import set_seed

@@ -11,7 +11,7 @@ import pytest
 from charlm_utils import reproduce, runs, training
 from charlm_utils.__main__ import main
 from charlm_utils.corpora import list_corpora, split_corpus
-from charlm_utils.recipes import RECIPES, Recipe
+from charlm_utils.reproduce import RECIPES, Recipe
 from charlm_utils.training import evaluate
 
 TEXT = "the quick brown fox jumps over the lazy dog.\n" * 12

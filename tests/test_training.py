@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from charlm_utils import evaluation
 from charlm_utils.models import build_model
-from charlm_utils.training import evaluate, set_seed, train
+from charlm_utils.evaluation import evaluate
+from charlm_utils.training import set_seed, train
 
 BATCH, TIME, VOCAB, UNITS, EMBEDDING = 2, 7, 5, 6, 3
 IDS = np.random.default_rng(0).integers(0, VOCAB, 3 * BATCH * TIME + 4)  # three batches and a rest

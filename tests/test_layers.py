@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from charlm_utils.fast import FastGRU, FastLSTM
-from charlm_utils.models import build_model, forward, projected_table, step, zero_states
+from charlm_utils.layers import FastGRU, FastLSTM
+from charlm_utils.models import build_model, forward, prepare_steps, step, zero_states
 from charlm_utils.sampling import generate
 from charlm_utils.training import train
 from charlm_utils.vocabulary import Vocabulary
@@ -133,7 +133,7 @@ def test_a_model_is_saved_and_loaded_as_any_other(cell, tmp_path):
 
 @pytest.mark.parametrize("layers", [[], [keras.layers.Embedding(VOCAB, 3)]])
 def test_a_stack_too_short_for_a_table_has_none(layers):
-    assert projected_table(keras.Sequential([keras.Input((None,)), *layers])) is None
+    assert prepare_steps(keras.Sequential([keras.Input((None,)), *layers])).table is None
 
 
 @pytest.mark.parametrize("cell", PAIRS)
@@ -148,10 +148,10 @@ def test_a_mask_is_left_to_keras(cell):
 @pytest.mark.parametrize("cell", PAIRS)
 def test_on_a_gpu_the_layer_steps_aside(cell, monkeypatch):
     model = build_model(VOCAB, cell=cell, units=UNITS, embedding_dim=FEATURES, fast=True)
-    assert projected_table(model) is not None
+    assert prepare_steps(model).table is not None
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [kind])
     assert not pair(cell)[1].is_fast
-    assert projected_table(model) is None
+    assert prepare_steps(model).table is None
 
 
 @pytest.mark.parametrize("cell", PAIRS)
@@ -188,7 +188,7 @@ def test_forward_step_and_call_agree_with_keras(models):
     np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5)
     assert_all_close(tf.nest.flatten(new_states), tf.nest.flatten(expected_states), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(fast(ids), plain(ids), rtol=1e-5, atol=1e-5)
-    for table in (None, projected_table(fast)):
+    for table in (None, prepare_steps(fast)):
         carried = states
         for t in range(TIME):
             logits, carried = step(fast, ids[:, t], carried, table)
