@@ -11,9 +11,10 @@ import sys
 import time
 from pathlib import Path
 
+from charlm_utils.large import encode_file, file_vocabulary
+
 from charlm_utils.batching import contiguous_batches
 from charlm_utils.corpora import load_corpus
-from charlm_utils.large import encode_file, file_vocabulary
 from charlm_utils.models import build_model
 from charlm_utils.training import train
 

@@ -15,10 +15,11 @@ from functools import cache
 import keras
 import numpy as np
 import rivals
+from charlm_utils.dynamic import nats_while_learning
+from charlm_utils.windows import evaluate_windows
 
 from charlm_utils.batching import context_target_pairs
 from charlm_utils.corpora import load_corpus, split_corpus
-from charlm_utils.dynamic import nats_while_learning
 from charlm_utils.evaluation import evaluate, nats_in_windows, nats_per_position
 from charlm_utils.files import bundled_data_dir, write_atomically
 from charlm_utils.metrics import block_error, longest_copy, mix_nats, novel_ngram_fraction
@@ -29,7 +30,6 @@ from charlm_utils.runs import list_runs, load_run
 from charlm_utils.sampling import generate
 from charlm_utils.training import set_seed, train
 from charlm_utils.vocabulary import Vocabulary
-from charlm_utils.windows import evaluate_windows
 
 RESULTS = bundled_data_dir() / "results.json"
 TEXT = load_corpus("shakespeare")

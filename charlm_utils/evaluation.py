@@ -47,20 +47,24 @@ def evaluate(model, ids, rows=1):
 
 
 def _evaluate_in_rows(model, ids, rows):
-    """Score ``rows`` stretches of a text side by side; the first warms up on copies of its first character."""
-    stretch = -(-(len(ids) - 1) // rows)  # rounded up; the last one is shorter
-    filling = np.full(stretch * rows + 1 - len(ids), ids[0])
-    padded = np.concatenate([np.full(_WARM_UP, ids[0]), ids, filling])
-    places = np.arange(rows)[:, None] * stretch + np.arange(_WARM_UP + stretch + 1)  # (rows, warm-up + stretch + 1)
-    windows = padded[places]
-    counts = (places[:, 1:] <= _WARM_UP + len(ids) - 1) & (np.arange(_WARM_UP + stretch) >= _WARM_UP)
-    score, states, total = _score(model), zero_states(model, rows), 0.0
-    for start in range(0, _WARM_UP + stretch, _STREAM_TIME):
-        part = slice(start, start + _STREAM_TIME)
+    """Score ``rows`` stretches of a text side by side, each after a warm-up on what stands before it."""
+    stretch = -(-(len(ids) - 1) // rows)  # rounded up: the last one may be shorter
+    before = np.full(_WARM_UP, ids[0])  # what the first one reads; its state is zero again afterwards
+    after = np.full(stretch * rows + 1 - len(ids), ids[0])
+    padded = np.concatenate([before, ids, after])
+    starts = np.arange(rows)[:, None] * stretch  # (rows, 1)
+    warm_up = padded[starts + np.arange(_WARM_UP + 1)]
+    windows = padded[starts + _WARM_UP + np.arange(stretch + 1)]
+    scored = starts + np.arange(stretch) < len(ids) - 1  # (rows, stretch)
+    score = _score(model)
+    _, states = score(tf.constant(warm_up, tf.int32), zero_states(model, rows))
+    states = tf.nest.map_structure(lambda x: tf.concat([tf.zeros_like(x[:1]), x[1:]], axis=0), states)
+    total = 0.0
+    for start in range(0, stretch, _STREAM_TIME):
         window = windows[:, start : start + _STREAM_TIME + 1]
         nats, states = score(tf.constant(window, tf.int32), states)
-        total += float(np.sum(nats.numpy() * counts[:, part], dtype=np.float64))
-    return total / (len(ids) - 1)
+        total += np.sum(nats.numpy() * scored[:, start : start + _STREAM_TIME], dtype=np.float64)
+    return float(total / (len(ids) - 1))
 
 
 def nats_per_position(model, ids):

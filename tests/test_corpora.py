@@ -12,9 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charlm_utils.corpora import clean_lines, list_corpora, load_corpus, read_text, reduce_alphabet, split_corpus
+from charlm_utils.corpora import (
+    CORPORA,
+    Corpus,
+    clean_lines,
+    list_corpora,
+    load_corpus,
+    read_text,
+    reduce_alphabet,
+    split_corpus,
+)
 from charlm_utils.files import bundled_data_dir
-from charlm_utils.corpora import CORPORA, Corpus
 
 BUNDLED = ["play", "story", "genera"]
 REAL = ["shakespeare", "anna", "warpeace", "dinos"]

@@ -5,11 +5,10 @@ import pytest
 
 from charlm_utils import batching, files, large
 from charlm_utils.batching import contiguous_batches
-from charlm_utils.vocabulary import encode_file, file_vocabulary
-from charlm_utils.models import build_model
 from charlm_utils.evaluation import evaluate
+from charlm_utils.models import build_model
 from charlm_utils.training import set_seed, train
-from charlm_utils.vocabulary import Vocabulary
+from charlm_utils.vocabulary import Vocabulary, encode_file, file_vocabulary
 
 TEXT = "zebra, naïve: 日本\nêtre 😀 end\n" * 40
 

@@ -12,10 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charlm_utils.corpora import load_corpus, split_corpus
-from charlm_utils.ngrams import count_ngrams, estimate_discounts
-from charlm_utils.ngrams import SMOOTHINGS, NgramModel
-from charlm_utils.corpora import CORPORA
+from charlm_utils.corpora import CORPORA, load_corpus, split_corpus
+from charlm_utils.ngrams import SMOOTHINGS, NgramModel, count_ngrams, estimate_discounts
 from charlm_utils.vocabulary import Vocabulary
 
 every_smoothing = pytest.mark.parametrize("smoothing", SMOOTHINGS)

@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from charlm_utils.corpora import load_corpus, split_corpus
+from charlm_utils.corpora import CORPORA, load_corpus, split_corpus
 from charlm_utils.models import forward, zero_states
-from charlm_utils.reproduce import RECIPES, recipe_text
-from charlm_utils.corpora import CORPORA
-from charlm_utils.reproduce import score_again
+from charlm_utils.reproduce import RECIPES, recipe_text, score_again
 from charlm_utils.runs import list_runs, load_run
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -10,12 +10,10 @@ import pytest
 
 from charlm_utils import reproduce as module
 from charlm_utils import training
-from charlm_utils.corpora import list_corpora, load_corpus, reduce_alphabet, split_corpus
+from charlm_utils.corpora import CORPORA, list_corpora, load_corpus, reduce_alphabet, split_corpus
 from charlm_utils.models import CELLS, build_model
 from charlm_utils.names import split_names
-from charlm_utils.reproduce import PREPARATIONS, RECIPES, Recipe, recipe_text
-from charlm_utils.corpora import CORPORA
-from charlm_utils.reproduce import reproduce, score_again
+from charlm_utils.reproduce import PREPARATIONS, RECIPES, Recipe, recipe_text, reproduce, score_again
 from charlm_utils.runs import list_runs, load_run
 from charlm_utils.vocabulary import Vocabulary
 

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import pytest
 
+from charlm_utils.corpora import CORPORA
 from charlm_utils.files import bundled_data_dir
 from charlm_utils.models import build_model
-from charlm_utils.corpora import CORPORA
 from charlm_utils.runs import list_runs, load_run, save_run
 from charlm_utils.vocabulary import Vocabulary
 

@@ -7,9 +7,8 @@ import tensorflow as tf
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from charlm_utils.sampling import check_filters
 from charlm_utils.models import build_model, forward, zero_states
-from charlm_utils.sampling import STREAM_CHUNK, apply_temperature, generate, keep_top_k, keep_top_p
+from charlm_utils.sampling import STREAM_CHUNK, apply_temperature, check_filters, generate, keep_top_k, keep_top_p
 from charlm_utils.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary("kabcdefghij")

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from charlm_utils.batching import contiguous_batches, make_dataset, pad_names, unrolled_batches
-from charlm_utils.corpora import load_corpus, reduce_alphabet, split_corpus
-from charlm_utils.corpora import CORPORA
+from charlm_utils.corpora import CORPORA, load_corpus, reduce_alphabet, split_corpus
 from charlm_utils.vocabulary import Vocabulary
 
 

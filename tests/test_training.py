@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from charlm_utils import evaluation
-from charlm_utils.models import build_model
 from charlm_utils.evaluation import evaluate
+from charlm_utils.models import build_model
 from charlm_utils.training import set_seed, train
 
 BATCH, TIME, VOCAB, UNITS, EMBEDDING = 2, 7, 5, 6, 3
@@ -203,117 +202,10 @@ def test_train_refuses_what_is_out_of_range_and_leaves_the_weights(sharp_model, 
 # evaluation
 
 
-def naive_nats(weights, ids):
-    """Score a text with a plain tanh network, one character after the other, in NumPy."""
-    embedding, kernel, recurrent, bias, output, output_bias = (w.astype(np.float64) for w in weights)
-    state, total = np.zeros(UNITS), 0.0
-    for character, following in zip(ids[:-1], ids[1:], strict=True):
-        state = np.tanh(embedding[character] @ kernel + state @ recurrent + bias)
-        logits = state @ output + output_bias
-        total += np.log(np.sum(np.exp(logits))) - logits[following]
-    return total / (len(ids) - 1)
-
-
-LONG = np.random.default_rng(1).integers(0, VOCAB, 2345)
-
-
-@pytest.fixture(scope="module")
-def sharp_model():
-    """A network whose state matters: its weights are three times as large as at the start."""
-    model = small_model(cell="rnn")
-    model.set_weights([3 * w for w in model.get_weights()])
-    return model
-
-
-@pytest.mark.parametrize("n", [2, 3, 1000, 1001, 1002, 2001, 2002, 2345])
-def test_evaluate_is_one_stream_over_all_characters_after_the_first(sharp_model, n):
-    assert evaluate(sharp_model, LONG[:n]) == pytest.approx(naive_nats(sharp_model.get_weights(), LONG[:n]), abs=1e-4)
-
-
-def test_evaluate_carries_every_state_of_a_deep_lstm_from_chunk_to_chunk():
-    model = small_model(cell="lstm", num_layers=2)
-    model.set_weights([3 * w for w in model.get_weights()])
-    ids = LONG[:1200]  # more than one chunk
-    logits = tf.function(model)(tf.constant(ids[None, :-1], tf.int32))  # the whole text at once
-    whole = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(ids[None, 1:], logits))
-    assert evaluate(model, ids) == pytest.approx(float(whole), abs=1e-5)
-
-
-def test_evaluate_does_not_depend_on_its_inner_chunk(sharp_model, monkeypatch):
-    text = LONG[:50]
-    expected = evaluate(sharp_model, text)
-    for chunk in (1, 7, 49, 50):
-        monkeypatch.setattr(evaluation, "_STREAM_TIME", chunk)
-        assert evaluate(sharp_model, text) == pytest.approx(expected, abs=1e-6)
-
-
-def test_evaluate_counts_every_character_but_the_first():
-    model = small_model()
-    probabilities = np.array([0.5, 0.25, 0.125, 0.0625, 0.0625])
-    model.set_weights([*(0 * w for w in model.get_weights()[:-1]), np.log(probabilities)])
-    ids = np.array([4, 0, 0, 1, 2, 0])
-    assert evaluate(model, ids) == pytest.approx((1 + 1 + 2 + 3 + 1) * np.log(2) / 5, abs=1e-6)
-
-
-def test_evaluate_scores_a_list_and_leaves_the_weights(sharp_model):
-    before = sharp_model.get_weights()
-    score = evaluate(sharp_model, [int(i) for i in LONG[:30]])
-    assert type(score) is float
-    assert score == pytest.approx(naive_nats(before, LONG[:30]), abs=1e-4)
-    assert change_of(sharp_model, before) == 0
-
-
-def test_nats_per_position_are_those_of_longer_and_longer_beginnings(sharp_model):
-    text = LONG[:40]
-    nats = evaluation.nats_per_position(sharp_model, text)
-    assert nats.shape == (39,)
-    totals = [naive_nats(sharp_model.get_weights(), text[:n]) * (n - 1) for n in range(2, 41)]
-    np.testing.assert_allclose(np.cumsum(nats), totals, atol=1e-3)
-
-
-@pytest.mark.parametrize("rows", [1, 3, 64])
-def test_every_window_is_a_text_of_its_own_and_no_target_is_scored_twice(sharp_model, monkeypatch, rows):
-    monkeypatch.setattr(evaluation, "_WINDOW_ROWS", rows)
-    text = LONG[:48]  # 47 targets: seven windows of 6 and a rest
-    nats = evaluation.nats_in_windows(sharp_model, text, 6)
-    assert nats.shape == (7, 6)
-    for row, start in zip(nats, range(0, 42, 6), strict=True):
-        expected = evaluation.nats_per_position(sharp_model, text[start : start + 7])
-        np.testing.assert_allclose(row, expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("time", [0, 48])
-def test_windows_longer_than_the_text_are_refused(sharp_model, time):
-    with pytest.raises(ValueError, match=f"time must be between 1 and 47, got {time}"):
-        evaluation.nats_in_windows(sharp_model, LONG[:48], time)
-    assert evaluation.nats_in_windows(sharp_model, LONG[:48], 47).shape == (1, 47)
-
-
-def test_scoring_is_traced_once_whatever_the_length(sharp_model):
-    for n in (2, 17, 1500):
-        evaluate(sharp_model, LONG[:n])
-    evaluation.nats_in_windows(sharp_model, LONG[:100], 9)
-    assert sharp_model._charlm_score.experimental_get_tracing_count() == 1
-
-
-@pytest.mark.parametrize(
-    ("ids", "message"),
-    [
-        ([], "at least 2 characters, got 0"),
-        ([1], "at least 2 characters, got 1"),
-        ([0, VOCAB, 1], "ids must be between 0 and 4, got 0 to 5"),
-        ([3, -1, 1], "ids must be between 0 and 4, got -1 to 3"),
-    ],
-)
-def test_evaluate_refuses_too_few_or_foreign_ids(sharp_model, ids, message):
-    with pytest.raises(ValueError, match=message):
-        evaluate(sharp_model, ids)
-
-
 @pytest.mark.parametrize("bad", [{"validation_ids": IDS[:1]}, {"validation_ids": [0, VOCAB]}, {"ids": IDS + VOCAB}])
 def test_texts_that_cannot_be_scored_are_refused_before_the_training(bad):
     model = small_model()
     before = model.get_weights()
-    with pytest.raises(ValueError, match="at least 2 characters|ids must be between 0 and 4"):
+    with pytest.raises(ValueError, match="need at least 2 ids|ids must be between 0 and 4"):
         fit(model, **bad)
     assert change_of(model, before) == 0

@@ -3,11 +3,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from charlm_utils import windows
-from charlm_utils.evaluation import evaluate
 from charlm_utils.models import build_model
+from charlm_utils.sampling import generate_windows
 from charlm_utils.vocabulary import Vocabulary
-from charlm_utils.windows import evaluate_windows, generate_windows
 
 VOCABULARY = Vocabulary("abcde")
 VOCAB, TIME = 5, 4
@@ -25,47 +23,6 @@ def model():
 
 def last_logits(model, ids):
     return model(tf.constant([ids], tf.int32)).numpy()[0, -1].astype(np.float64)
-
-
-def slow_nats(model, ids, time):
-    """Score character by character, each after its own window."""
-    losses = []
-    for i in range(time, len(ids)):
-        logits = last_logits(model, [int(c) for c in ids[i - time : i]])
-        losses.append(np.log(np.exp(logits).sum()) - logits[ids[i]])
-    return np.mean(losses)
-
-
-@pytest.mark.parametrize("time", [1, TIME, 52])
-def test_evaluate_is_the_mean_over_every_window_by_itself(model, time):
-    score = evaluate_windows(model, IDS, time)
-    assert type(score) is float
-    assert score == pytest.approx(slow_nats(model, IDS, time), abs=1e-5)
-
-
-def test_a_window_forgets_what_the_stream_remembers(model):
-    assert abs(evaluate_windows(model, IDS, TIME) - evaluate(model, IDS)) > 0.01
-
-
-def test_evaluate_does_not_depend_on_how_many_windows_a_step_takes(model, monkeypatch):
-    expected = slow_nats(model, IDS, TIME)
-    for rows in (20, 48, 49, 50):  # there are 49 windows
-        monkeypatch.setattr(windows, "_EVALUATION_ROWS", rows)
-        assert evaluate_windows(model, IDS, TIME) == pytest.approx(expected, abs=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("ids", "time", "message"),
-    [
-        ([1], 1, "at least 2 characters, got 1"),
-        ([0, 1, 5], 1, "ids must be between 0 and 4, got 0 to 5"),
-        ([0, 1, 2], 3, "at least 4 characters, got 3"),
-        ([0, 1, 2], 0, "time must be at least 1, got 0"),
-    ],
-)
-def test_evaluate_refuses_too_few_or_foreign_ids(model, ids, time, message):
-    with pytest.raises(ValueError, match=message):
-        evaluate_windows(model, np.array(ids), time)
 
 
 def slow_greedy(model, prime, length, time):
