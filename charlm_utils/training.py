@@ -434,6 +434,7 @@ class _Replicas:
         self.scope = strategy.scope
         self.number = strategy.num_replicas_in_sync
         self.is_chief = strategy.extended.should_checkpoint
+        self._gather = tf.function(lambda x: strategy.gather(x, axis=0))  # by itself it traces anew at every call
 
     def check(self, model, optimizer, batch_size):
         """Raise if the replicas cannot share rows and variables, or the optimizer would clip for each of them alone."""
@@ -466,7 +467,7 @@ class _Replicas:
 
     def gather(self, tensors):
         """Put the rows of all replicas together again; every worker must call it."""
-        return tf.nest.map_structure(lambda x: self.strategy.gather(x, axis=0), tensors)
+        return tf.nest.map_structure(self._gather, tensors)
 
     def check_agreement(self, step):
         """Raise unless all workers stand at the same step."""
@@ -484,7 +485,7 @@ class _Replicas:
     def _from_all(self, number):
         """Return the numbers of all replicas, float64 ``(replicas,)``, the chief's first."""
         own = self.strategy.experimental_distribute_values_from_function(lambda _: tf.constant([number], tf.float64))
-        return self.strategy.gather(own, axis=0).numpy()
+        return self._gather(own).numpy()
 
     def compiled_step(self, model, optimizer, clip_norm):
         """Return what the function :func:`compiled_step` does, with every replica at its rows."""
