@@ -17,7 +17,7 @@ import tensorflow as tf
 from charlm_utils import checkpoints, training
 from charlm_utils.checkpoints import Progress, checksum, load_checkpoint, save_checkpoint
 from charlm_utils.models import build_model, zero_states
-from charlm_utils.training import train
+from charlm_utils.training import compiled_step, train
 
 BATCH, TIME, VOCAB, UNITS, EMBEDDING, EPOCHS = 2, 7, 5, 6, 3, 2
 IDS = np.random.default_rng(0).integers(0, VOCAB, 3 * BATCH * TIME + 4)  # three batches and a rest
@@ -138,7 +138,15 @@ def test_steps_since_the_last_save_are_taken_again(undisturbed, tmp_path, monkey
     assert saves[4:] == [(2, 0)]
 
 
-def test_a_deep_lstm_with_momentum_goes_on_exactly(tmp_path, monkeypatch):
+@pytest.fixture(params=["float32", "mixed_bfloat16"])
+def policy(request):
+    """The types of new layers; the states of mixed ones are bfloat16."""
+    keras.config.set_dtype_policy(request.param)
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+def test_a_deep_lstm_with_momentum_goes_on_exactly(policy, tmp_path, monkeypatch):
     def lstm(seed):
         model, _ = start(seed, cell="lstm", num_layers=2)
         return model, keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True)
@@ -148,6 +156,38 @@ def test_a_deep_lstm_with_momentum_goes_on_exactly(tmp_path, monkeypatch):
     stopped(monkeypatch, lstm(1), path, training, "save_checkpoint", 6, before=False, **plain)
     parts = lstm(2)
     assert_same((fit(parts, path, **plain), values(parts))[::-1], (values(whole), history))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("loss", r"the loss became nan at batch 2 \(epoch 2/2\)"),
+        ("weights", r"the weights .*kernel are no longer numbers after batch 2 \(epoch 2/2\)"),
+    ],
+)
+def test_what_is_no_longer_a_number_is_never_saved(undisturbed, tmp_path, monkeypatch, damage, message):
+    def damaging(model, *arguments):
+        step, numbers = compiled_step(model, *arguments), iter(range(1, STEPS + 1))
+
+        def damaging_step(*tensors):
+            loss, states = step(*tensors)
+            if next(numbers) < 5:
+                return loss, states
+            if damage == "loss":
+                return tf.constant(float("nan")), states
+            kernel = model.trainable_variables[1]
+            kernel.assign(kernel * float("nan"))
+            return loss, states
+
+        return damaging_step
+
+    path = tmp_path / "checkpoint.npz"
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "compiled_step", damaging)
+        with pytest.raises(ValueError, match=message):
+            fit(start(1), path)
+    parts = start(9)
+    assert_same((fit(parts, path), values(parts))[::-1], undisturbed)
 
 
 def test_more_epochs_later_equal_all_at_once_and_a_finished_training_is_given_back(undisturbed, tmp_path, monkeypatch):
