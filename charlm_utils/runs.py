@@ -190,15 +190,12 @@ def unfinished_run(folder, settings):
         _check_settings(folder, settings)
     was_there = folder.exists()
     try:
-        try:
-            write_atomically(folder / UNFINISHED, json.dumps(settings, indent=1) + "\n")
-        except OSError as error:
-            raise ValueError(f"cannot write to {folder}: {error}") from error
+        _write_settings(folder, settings)
         yield checkpoint
     except BaseException:
-        if not checkpoint.exists():
+        if folder.is_dir() and not checkpoint.exists():
             _remove(folder, UNFINISHED)
-            if not was_there and folder.is_dir() and not any(folder.iterdir()):
+            if not was_there and not any(folder.iterdir()):
                 folder.rmdir()
         raise
     _remove(folder, CHECKPOINT)
@@ -215,6 +212,14 @@ def check_space(folder, model):
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise ValueError(f"{folder} has {free:,} bytes left; checkpoint and run need {needed:,}")
+
+
+def _write_settings(folder, settings):
+    """Say in a folder what training is under way there."""
+    try:
+        write_atomically(folder / UNFINISHED, json.dumps(settings, indent=1) + "\n")
+    except OSError as error:
+        raise ValueError(f"cannot write to {folder}: {error}") from error
 
 
 def _check_settings(folder, settings):
