@@ -16,7 +16,7 @@ from charlm_utils.corpora import clean_lines, load_corpus, reduce_alphabet, spli
 from charlm_utils.evaluation import evaluate, evaluate_windows
 from charlm_utils.models import build_model
 from charlm_utils.names import evaluate_names, name_windows, names_loss, split_names, write_names
-from charlm_utils.runs import check_free, check_space, save_run, unfinished_run
+from charlm_utils.runs import check_free, save_run, unfinished_run
 from charlm_utils.sampling import generate, generate_windows
 from charlm_utils.training import cosine_decay, set_seed, train
 from charlm_utils.vocabulary import Vocabulary
@@ -172,7 +172,7 @@ class Stream(Method):
     keep_best : bool
         Whether the weights of the epoch with the lowest held-out loss are kept, and not those of the last one.
     patience : int, optional
-        Stop after so many epochs without a lower held-out loss.
+        Stop after so many epochs without a lower held-out loss; implies ``keep_best``.
     """
 
     name: ClassVar[str] = "stream"
@@ -225,7 +225,7 @@ class Stream(Method):
 
     def kept_epoch(self, history):
         """Return the number of the epoch whose weights the model has after :meth:`fit`."""
-        if self.keep_best:
+        if self.keep_best or self.patience is not None:
             return int(np.argmin(history["validation"])) + 1
         return super().kept_epoch(history)
 
@@ -256,6 +256,8 @@ class _Rows(Method):
         at = Progress(states=[], history={"train": [], "validation": [], "seconds": []})
         if checkpoint.exists():
             at = load_checkpoint(checkpoint, variables, [], settings)
+        else:
+            save_checkpoint(checkpoint, variables, at, settings)  # a full disk is noticed now
         start = clock.perf_counter() - at.seconds
         while at.epoch < self.epochs:
             if progress:
@@ -264,13 +266,14 @@ class _Rows(Method):
             fitted = network.fit(
                 inputs[order], targets[order], batch_size=self.batch_size, shuffle=False, verbose=int(progress)
             )
-            loss = fitted.history["loss"][0]
-            if not math.isfinite(loss):
-                raise ValueError(f"the loss became {loss} in epoch {at.epoch + 1}: lower the learning rate")
             at.epoch += 1
-            at.seconds = clock.perf_counter() - start
-            at.history["train"].append(loss)
+            at.history["train"].append(fitted.history["loss"][0])
             at.history["validation"].append(self.score(model, vocabulary, held_out))
+            for kind in ("train", "validation"):
+                loss = at.history[kind][-1]
+                if not math.isfinite(loss):
+                    raise ValueError(f"the {kind} loss became {loss} in epoch {at.epoch}: lower the learning rate")
+            at.seconds = clock.perf_counter() - start
             at.history["seconds"].append(at.seconds)
             on_epoch_end(at.epoch, at.history)
             save_checkpoint(checkpoint, variables, at, settings)
@@ -558,7 +561,6 @@ def train_run(recipe, folder, *, text=None, progress=True):
     with unfinished_run(folder, settings) as checkpoint:
         set_seed(recipe.seed)
         model = recipe.model.build(len(vocabulary))
-        check_space(folder, model)
         history = recipe.method.fit(
             model,
             vocabulary,

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import platform
-import shutil
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -200,18 +199,6 @@ def unfinished_run(folder, settings):
         raise
     _remove(folder, CHECKPOINT)
     _remove(folder, UNFINISHED)
-
-
-def check_space(folder, model):
-    """Raise a ``ValueError`` if a folder has not the space that training a model takes there.
-
-    A checkpoint holds up to four numbers for every weight (itself, two of Adam, the best one so far), and exists twice
-    while it is replaced; half a number more is the finished run.
-    """
-    needed = int(8.5 * 4 * model.count_params())
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise ValueError(f"{folder} has {free:,} bytes left; checkpoint and run need {needed:,}")
 
 
 def _write_settings(folder, settings):
