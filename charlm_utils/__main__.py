@@ -1,4 +1,7 @@
-"""Train, evaluate, sample and reproduce without a notebook: ``python -m charlm_utils --help``."""
+"""Train, evaluate, sample and reproduce without a notebook: ``python -m charlm_utils --help``.
+
+What needs TensorFlow, which takes seconds, is imported by the commands that need it.
+"""
 
 import argparse
 import dataclasses
@@ -6,11 +9,9 @@ import sys
 import typing
 from pathlib import Path
 
-from charlm_utils import reproduce, runs, sampling
+from charlm_utils import runs
 from charlm_utils.corpora import list_corpora, load_corpus, read_text, split_corpus
-from charlm_utils.evaluation import evaluate
 from charlm_utils.metrics import bits_per_char, perplexity
-from charlm_utils.models import CELLS
 
 
 def main(arguments=None):
@@ -18,7 +19,8 @@ def main(arguments=None):
 
     An error in the input ends it with one line on standard error and status 2, Ctrl-C with status 130.
     """
-    options = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(arguments).parse_args(arguments)
     try:
         options.run(options)
     except (OSError, ValueError) as error:
@@ -48,6 +50,8 @@ def _run_folder(options):
 
 
 def _train(options):
+    from charlm_utils import reproduce
+
     runs.check_free(options.out)  # before a corpus is downloaded
     text = _text(options)
     model = reproduce.ModelSettings(
@@ -70,6 +74,8 @@ def _train(options):
 
 
 def _reproduce(options):
+    from charlm_utils import reproduce
+
     _announce(options)
     _report(reproduce.reproduce(options.name, _run_folder(options)), options)
 
@@ -92,6 +98,8 @@ def _report(record, options):
 
 
 def _evaluate(options):
+    from charlm_utils.evaluation import evaluate
+
     run = _load_run(options)
     text = _text(options)
     scored = text if options.all else split_corpus(text)[1]
@@ -103,6 +111,8 @@ def _evaluate(options):
 
 
 def _sample(options):
+    from charlm_utils import sampling
+
     run = _load_run(options)
     settings = _chosen(options, *_field_names(sampling.DrawSettings), "seed", "num_samples", "unknown")
     for text in sampling.generate(run.model, run.vocabulary, options.prime, options.length, **settings):
@@ -125,17 +135,17 @@ def _field_names(kind):
     return [field.name for field in dataclasses.fields(kind)]
 
 
-def _parser():
+def _parser(arguments):
+    """Return the parser; only the command that is named gets its options, since some are read from the package."""
     parser = argparse.ArgumentParser(prog="charlm_utils", description="Character-level language models.")
-    commands = parser.add_subparsers(required=True, metavar="train|evaluate|sample|reproduce")
-    _add_train(commands.add_parser("train", help="train on a text and write a run", formatter_class=_Help))
-    _add_evaluate(commands.add_parser("evaluate", help="score a text with a run", formatter_class=_Help))
-    _add_sample(commands.add_parser("sample", help="write text with a run", formatter_class=_Help))
-    _add_reproduce(commands.add_parser("reproduce", help="train a run of the book again", formatter_class=_Help))
+    commands = parser.add_subparsers(required=True, metavar="|".join(_COMMANDS))
+    for name, (add_options, purpose) in _COMMANDS.items():
+        command = commands.add_parser(
+            name, help=purpose, description=purpose, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        )
+        if name in arguments:
+            add_options(command)
     return parser
-
-
-_Help = argparse.ArgumentDefaultsHelpFormatter
 
 
 def _add_text(parser):
@@ -145,6 +155,8 @@ def _add_text(parser):
 
 
 def _add_train(parser):
+    from charlm_utils.models import CELLS
+
     _add_text(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder to write the run to")
     parser.add_argument("--cell", choices=list(CELLS), default="gru", help="kind of recurrent layer")
@@ -171,6 +183,8 @@ def _add_evaluate(parser):
 
 
 def _add_sample(parser):
+    from charlm_utils import sampling
+
     parser.add_argument("run_dir", type=Path, metavar="RUN", help="folder that train wrote")
     parser.add_argument("--prime", required=True, help="text to continue")
     parser.add_argument("--length", type=int, default=500, help="characters to write")
@@ -190,9 +204,19 @@ def _add_fields(parser, kind):
 
 
 def _add_reproduce(parser):
+    from charlm_utils import reproduce
+
     parser.add_argument("name", choices=reproduce.RECIPES, metavar="NAME", help=", ".join(reproduce.RECIPES))
     parser.add_argument("--out", type=Path, help="folder to write the run to; by default NAME, here")
     parser.set_defaults(run=_reproduce)
+
+
+_COMMANDS = {
+    "train": (_add_train, "train on a text and write a run"),
+    "evaluate": (_add_evaluate, "score a text with a run"),
+    "sample": (_add_sample, "write text with a run"),
+    "reproduce": (_add_reproduce, "train a run of the book again"),
+}
 
 
 if __name__ == "__main__":

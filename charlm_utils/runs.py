@@ -1,4 +1,7 @@
-"""Recorded runs: a folder with configuration, vocabulary, weights, loss history and samples of one training."""
+"""Recorded runs: a folder with configuration, vocabulary, weights, loss history and samples of one training.
+
+TensorFlow is imported by what needs it, so that a folder can be looked at without.
+"""
 
 import contextlib
 import datetime
@@ -10,15 +13,16 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from charlm_utils.corpora import CORPORA
 from charlm_utils.files import bundled_data_dir, write_atomically
-from charlm_utils.models import build_model
 from charlm_utils.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import keras
 
 CHECKPOINT = "checkpoint.npz"  # of a training that is under way, with the settings it was begun with:
 UNFINISHED = "unfinished.json"
@@ -30,7 +34,7 @@ class Run:
     """One recorded run, loaded."""
 
     name: str
-    model: keras.Model
+    model: "keras.Model"
     vocabulary: Vocabulary
     record: dict  # configuration, history, held-out loss, sample, provenance
 
@@ -99,6 +103,8 @@ def _record_text(record):
 
 def _check_architecture(model, vocabulary, record):
     """Raise a ``ValueError`` if ``load_run`` could not put the weights into what it builds."""
+    from charlm_utils.models import build_model
+
     if "model" not in record:
         raise ValueError('the record must hold "model", the arguments of build_model')
     try:
@@ -130,6 +136,8 @@ def load_run(name, runs_dir=None):
     ValueError
         If there is no run of that name, or its folder is not complete.
     """
+    from charlm_utils.models import build_model
+
     folder = _runs_dir(runs_dir) / name
     if not (folder / "run.json").is_file():
         if is_unfinished(folder):
@@ -253,6 +261,9 @@ def _runs_dir(runs_dir):
 
 
 def _provenance(record):
+    import keras
+    import tensorflow as tf
+
     corpus = CORPORA.get(record.get("corpus"))
     return {
         "corpus_sha256": corpus and corpus.sha256,
