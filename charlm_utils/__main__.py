@@ -1,16 +1,26 @@
-"""Train, evaluate, sample and reproduce without a notebook: ``python -m charlm_utils --help``."""
+"""Train, evaluate, sample and reproduce without a notebook: ``python -m charlm_utils --help``.
+
+What needs TensorFlow, which takes seconds, is imported by the commands that need it.
+"""
 
 import argparse
+import dataclasses
 import sys
+import typing
 from pathlib import Path
 
+from charlm_utils import runs
 from charlm_utils.corpora import list_corpora, load_corpus, read_text, split_corpus
-from charlm_utils.reproduce import RECIPES
+from charlm_utils.metrics import bits_per_char, perplexity
 
 
 def main(arguments=None):
-    """Run the command line; errors in the input end it with one line on standard error and status 2."""
-    options = _parser().parse_args(arguments)
+    """Run the command line.
+
+    An error in the input ends it with one line on standard error and status 2, Ctrl-C with status 130.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(arguments).parse_args(arguments)
     try:
         options.run(options)
     except (OSError, ValueError) as error:
@@ -23,75 +33,94 @@ def main(arguments=None):
 
 
 def _what_is_kept(options):
-    """Say what a stopped command leaves: the checkpoint of `reproduce`, or nothing."""
-    checkpoint = options.out / "checkpoint.npz" if "out" in options else None
-    if checkpoint and checkpoint.exists():
-        return f"the same command goes on from {checkpoint}"
-    return "nothing was written"
+    """Say what a stopped command leaves."""
+    if "out" not in options:
+        return "nothing was to be saved"
+    folder = _run_folder(options)
+    if (folder / "run.json").exists():
+        return f"{folder} holds a finished run"
+    if runs.is_unfinished(folder):
+        return f"{folder / runs.CHECKPOINT} is kept, and the command that began it goes on from there"
+    return "nothing was saved yet"
+
+
+def _run_folder(options):
+    """Return the folder that `train` and `reproduce` write to."""
+    return options.out or Path(options.name)
 
 
 def _train(options):
-    from charlm_utils import models, runs, sampling, training, vocabulary
+    from charlm_utils import reproduce
 
-    if options.out.is_file() or (options.out / "run.json").exists():
-        raise ValueError(f"{options.out} already holds a run or is a file; choose another folder")
+    runs.check_free(options.out)  # before a corpus is downloaded
     text = _text(options)
-    train_text, held_out = split_corpus(text, batch_size=options.batch_size, time=options.time)
-    chars = vocabulary.Vocabulary.from_text(text)
-    training.set_seed(options.seed)
-    shape = _chosen(options, "cell", "units", "num_layers", "embedding_dim", "dropout")
-    settings = _chosen(options, "batch_size", "time", "epochs", "clip_norm")
-    model = models.build_model(len(chars), **shape)
-    ids, optimizer = chars.encode(train_text), _optimizer(options, len(train_text))
-    history = training.train(model, ids, validation_ids=chars.encode(held_out), optimizer=optimizer, **settings)
-    record = {
-        "corpus": options.corpus or options.text.name,
-        "model": shape,
-        "training": settings | _chosen(options, "learning_rate", "seed"),
-        "history": history,
-        "held_out_nats": history["validation"][-1],
-        "sample": sampling.generate(model, chars, text[0], 400, temperature=0.8, seed=options.seed),
-    }
-    runs.save_run(options.out, model, chars, record)
-    print(f"held-out: {record['held_out_nats']:.4f} nats per character; run written to {options.out}")
-
-
-def _optimizer(options, characters):
-    """Return Adam with a learning rate that falls to 0 along a cosine, over all steps of the training."""
-    import keras
-
-    steps = options.epochs * ((characters - 1) // (options.batch_size * options.time))
-    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(options.learning_rate, max(steps, 1)))
-
-
-def _evaluate(options):
-    from charlm_utils import metrics, runs, training
-
-    run = runs.load_run(options.run_dir.name, options.run_dir.parent)
-    text = _text(options)
-    scored = text if options.all else split_corpus(text)[1]
-    nats = training.evaluate(run.model, run.vocabulary.encode(scored))
-    print(
-        f"{len(scored) - 1:,} characters: {nats:.4f} nats per character, {metrics.bits_per_char(nats):.4f} bits, "
-        f"perplexity {metrics.perplexity(nats):.3f}"
+    model = reproduce.ModelSettings(
+        **_chosen(options, "cell", "units", "num_layers", "embedding_dim", "dropout", "fast"),
     )
-
-
-def _sample(options):
-    from charlm_utils import runs, sampling
-
-    run = runs.load_run(options.run_dir.name, options.run_dir.parent)
-    settings = _chosen(options, "temperature", "top_k", "top_p", "seed", "num_samples", "unknown")
-    for text in sampling.generate(run.model, run.vocabulary, options.prime, options.length, **settings):
-        print(text)
+    method = reproduce.Stream(
+        **_chosen(options, "batch_size", "time", "epochs", "learning_rate", "clip_norm", "patience"),
+        schedule="cosine",
+        keep_best=True,
+    )
+    recipe = reproduce.Recipe(
+        corpus=options.corpus or options.text.name,
+        model=model,
+        method=method,
+        prime=text[:1],
+        seed=options.seed,
+    )
+    _announce(options)
+    _report(reproduce.train_run(recipe, options.out, text=text), options)
 
 
 def _reproduce(options):
     from charlm_utils import reproduce
 
-    options.out = options.out or Path(options.name)
-    record = reproduce.reproduce(options.name, options.out)
-    print(f"held-out: {record['held_out_nats']:.4f} nats per character; run written to {options.out}")
+    _announce(options)
+    _report(reproduce.reproduce(options.name, _run_folder(options)), options)
+
+
+def _announce(options):
+    """Say where a training is saved."""
+    folder = _run_folder(options)
+    if runs.is_unfinished(folder):
+        print(f"going on from {folder / runs.CHECKPOINT}")
+    else:
+        print(f"saving to {folder} on the way; after a stop the same command goes on")
+
+
+def _report(record, options):
+    """Say what came of a training."""
+    epochs = len(record["history"]["train"])
+    nats = record["held_out_nats"]
+    print(f"held-out: {nats:.4f} nats per character after epoch {record['epoch']} of {epochs}")
+    print(f"run written to {_run_folder(options)}")
+
+
+def _evaluate(options):
+    from charlm_utils.evaluation import evaluate
+
+    run = _load_run(options)
+    text = _text(options)
+    scored = text if options.all else split_corpus(text)[1]
+    nats = evaluate(run.model, run.vocabulary.encode(scored))
+    print(
+        f"{len(scored) - 1:,} characters: {nats:.4f} nats per character, {bits_per_char(nats):.4f} bits, "
+        f"perplexity {perplexity(nats):.3f}"
+    )
+
+
+def _sample(options):
+    from charlm_utils import sampling
+
+    run = _load_run(options)
+    settings = _chosen(options, *_field_names(sampling.DrawSettings), "seed", "num_samples", "unknown")
+    for text in sampling.generate(run.model, run.vocabulary, options.prime, options.length, **settings):
+        print(text)
+
+
+def _load_run(options):
+    return runs.load_run(options.run_dir.name, options.run_dir.parent)
 
 
 def _text(options):
@@ -102,17 +131,21 @@ def _chosen(options, *names):
     return {name: getattr(options, name) for name in names}
 
 
-def _parser():
+def _field_names(kind):
+    return [field.name for field in dataclasses.fields(kind)]
+
+
+def _parser(arguments):
+    """Return the parser; only the command that is named gets its options, since some are read from the package."""
     parser = argparse.ArgumentParser(prog="charlm_utils", description="Character-level language models.")
-    commands = parser.add_subparsers(required=True, metavar="train|evaluate|sample|reproduce")
-    _add_train(commands.add_parser("train", help="train on a text and write a run", formatter_class=_Help))
-    _add_evaluate(commands.add_parser("evaluate", help="score a text with a run", formatter_class=_Help))
-    _add_sample(commands.add_parser("sample", help="write text with a run", formatter_class=_Help))
-    _add_reproduce(commands.add_parser("reproduce", help="train a run of the book again", formatter_class=_Help))
+    commands = parser.add_subparsers(required=True, metavar="|".join(_COMMANDS))
+    for name, (add_options, purpose) in _COMMANDS.items():
+        command = commands.add_parser(
+            name, help=purpose, description=purpose, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        )
+        if name in arguments:
+            add_options(command)
     return parser
-
-
-_Help = argparse.ArgumentDefaultsHelpFormatter
 
 
 def _add_text(parser):
@@ -122,18 +155,22 @@ def _add_text(parser):
 
 
 def _add_train(parser):
+    from charlm_utils.models import CELLS
+
     _add_text(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder to write the run to")
-    parser.add_argument("--cell", choices=("gru", "lstm", "rnn"), default="gru", help="kind of recurrent layer")
+    parser.add_argument("--cell", choices=list(CELLS), default="gru", help="kind of recurrent layer")
     parser.add_argument("--units", type=int, default=256, help="width of a recurrent layer")
     parser.add_argument("--num-layers", type=int, default=1, help="number of recurrent layers")
     parser.add_argument("--embedding-dim", type=int, default=64, help="width of the embedding")
     parser.add_argument("--dropout", type=float, default=0.0, help="share of outputs dropped in training")
+    parser.add_argument("--fast", action="store_true", help="layers that are faster on a CPU")
     parser.add_argument("--batch-size", type=int, default=32, help="stretches of text side by side")
     parser.add_argument("--time", type=int, default=64, help="characters per window")
     parser.add_argument("--epochs", type=int, default=5, help="passes over the text")
     parser.add_argument("--learning-rate", type=float, default=0.003, help="Adam's, falling to 0 along a cosine")
     parser.add_argument("--clip-norm", type=float, default=5.0, help="largest global norm of the gradients")
+    parser.add_argument("--patience", type=int, help="stop after so many epochs without a lower held-out loss")
     parser.add_argument("--seed", type=int, default=0, help="makes the run repeatable")
     parser.set_defaults(run=_train)
 
@@ -146,22 +183,40 @@ def _add_evaluate(parser):
 
 
 def _add_sample(parser):
+    from charlm_utils import sampling
+
     parser.add_argument("run_dir", type=Path, metavar="RUN", help="folder that train wrote")
     parser.add_argument("--prime", required=True, help="text to continue")
     parser.add_argument("--length", type=int, default=500, help="characters to write")
-    parser.add_argument("--temperature", type=float, default=0.8, help="0 is greedy, 1 is the model's own")
-    parser.add_argument("--top-k", type=int, help="draw from the k likeliest characters")
-    parser.add_argument("--top-p", type=float, help="draw from the likeliest characters that make up p")
+    _add_fields(parser, sampling.DrawSettings)
     parser.add_argument("--seed", type=int, help="makes the text repeatable")
     parser.add_argument("--num-samples", type=int, default=1, help="number of texts")
     parser.add_argument("--unknown", choices=("error", "skip"), default="error", help="unknown characters of the prime")
-    parser.set_defaults(run=_sample)
+    parser.set_defaults(run=_sample, temperature=0.8)
+
+
+def _add_fields(parser, kind):
+    """Add an option for every field of a dataclass, with its type, its default and the help in its metadata."""
+    for field in dataclasses.fields(kind):
+        types = typing.get_args(field.type) or (field.type,)  # of `int | None`, the first is meant
+        option = "--" + field.name.replace("_", "-")
+        parser.add_argument(option, type=types[0], default=field.default, help=field.metadata["help"])
 
 
 def _add_reproduce(parser):
-    parser.add_argument("name", choices=RECIPES, metavar="NAME", help=", ".join(RECIPES))
+    from charlm_utils import reproduce
+
+    parser.add_argument("name", choices=reproduce.RECIPES, metavar="NAME", help=", ".join(reproduce.RECIPES))
     parser.add_argument("--out", type=Path, help="folder to write the run to; by default NAME, here")
     parser.set_defaults(run=_reproduce)
+
+
+_COMMANDS = {
+    "train": (_add_train, "train on a text and write a run"),
+    "evaluate": (_add_evaluate, "score a text with a run"),
+    "sample": (_add_sample, "write text with a run"),
+    "reproduce": (_add_reproduce, "train a run of the book again"),
+}
 
 
 if __name__ == "__main__":

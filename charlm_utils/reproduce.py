@@ -1,149 +1,536 @@
-"""How each recorded run of the book is made, and how to train and to score it again."""
+"""Recipes: what a run is made from, three methods of training, and the one way from a recipe to a recorded run."""
 
+import hashlib
+import math
 import time as clock
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import asdict, dataclass
+from typing import ClassVar
 
 import keras
+import numpy as np
 
-from charlm_utils.batching import context_target_pairs
+from charlm_utils.batching import check_sizes, context_target_pairs
+from charlm_utils.checkpoints import Progress, load_checkpoint, save_checkpoint
 from charlm_utils.corpora import clean_lines, load_corpus, reduce_alphabet, split_corpus
 from charlm_utils.evaluation import evaluate, evaluate_windows
 from charlm_utils.models import build_model
 from charlm_utils.names import evaluate_names, name_windows, names_loss, split_names, write_names
-from charlm_utils.runs import save_run
+from charlm_utils.runs import check_free, save_run, unfinished_run
 from charlm_utils.sampling import generate, generate_windows
-from charlm_utils.training import set_seed, train
+from charlm_utils.training import cosine_decay, set_seed, train
 from charlm_utils.vocabulary import Vocabulary
 
+_SAMPLE_LENGTH = 400  # characters of the sample after each epoch
+_SAMPLE_NAMES = 30  # or names
+
+
+def _keep_letters(text):
+    """Leave lower-case words with one blank between them."""
+    return " ".join(reduce_alphabet(text, keep=" ").split())
+
+
 PREPARATIONS: dict[str, Callable[[str], str]] = {
-    "none": lambda text: text,
+    "none": str,
     "clean_lines": clean_lines,
     "reduce_alphabet": reduce_alphabet,
-    "letters": lambda text: " ".join(reduce_alphabet(text, keep=" ").split()),
+    "letters": _keep_letters,
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings:
+    """The arguments of :func:`charlm_utils.models.build_model`, except the size of the vocabulary."""
+
+    cell: str = "gru"
+    units: int = 256
+    num_layers: int = 1
+    embedding_dim: int | None = 64
+    dropout: float = 0.0
+    fast: bool = False
+    recurrent_dtype: str = "float32"
+
+    def build(self, vocab_size):
+        """Return a new model; errors are those of :func:`charlm_utils.models.build_model`."""
+        return build_model(vocab_size, **asdict(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """A way of training, with its settings: it splits a text, fits a model to it, scores and samples.
+
+    A new one derives from this class, overrides ``split``, ``fit``, ``score`` and ``sample``, and is named in
+    ``METHODS``.
+
+    Attributes
+    ----------
+    name : str
+        Of the class, as it stands in recorded runs.
+    batch_size : int
+        Rows of a batch.
+    epochs : int
+        Passes over the text.
+    learning_rate : float
+        Above 0; the first one where a schedule lets it fall.
+    optimizer : str
+        A class of ``keras.optimizers``.
+    clip_value : float or None
+        Entries of the gradients that are larger are cut to it.
+
+    Raises
+    ------
+    ValueError
+        If a size is not an integer of at least 1, or the learning rate is not above 0 and finite.
+    """
+
+    name: ClassVar[str]
+    batch_size: int
+    epochs: int
+    learning_rate: float
+    optimizer: str = "Adam"
+    clip_value: float | None = None
+
+    def __post_init__(self):
+        check_sizes(batch_size=self.batch_size, epochs=self.epochs)
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate must be above 0 and finite, got {self.learning_rate}")
+
+    def split(self, text):
+        """Return what is learned and what is held out."""
+        raise NotImplementedError
+
+    def check_prime(self, vocabulary, prime):
+        """Raise a ``ValueError`` if no sample can begin with a prime: before the training, and not after an epoch."""
+        if not prime:
+            raise ValueError("the prime must hold at least one character, got ''")
+        vocabulary.encode(prime)
+
+    def fit(self, model, vocabulary, learned, held_out, *, seed, checkpoint, progress, on_epoch_end):
+        """Train a model and return the history, as :func:`charlm_utils.training.train` does.
+
+        Parameters
+        ----------
+        model : keras.Model
+            New, or with any weights where the checkpoint exists.
+        vocabulary : Vocabulary
+            Of the text.
+        learned, held_out
+            The two parts that :meth:`split` returns.
+        seed : int
+            Of the order of the rows, where they are shuffled.
+        checkpoint : Path
+            Where the training is saved as it goes; where the file exists, the training goes on from it.
+        progress : bool
+            Whether to show progress bars.
+        on_epoch_end : callable
+            Called after each epoch, before it is saved, with the number of epochs done and the history.
+        """
+        raise NotImplementedError
+
+    def score(self, model, vocabulary, held_out):
+        """Return the held-out loss in nats per character."""
+        raise NotImplementedError
+
+    def sample(self, model, vocabulary, prime, temperature, seed):
+        """Return a text, or names, one per line."""
+        raise NotImplementedError
+
+    def kept_epoch(self, history):
+        """Return the number of the epoch whose weights the model has after :meth:`fit`."""
+        return len(history["train"])
+
+    def build_optimizer(self, rate):
+        """Return the optimizer with a learning rate or a schedule of it.
+
+        Raises
+        ------
+        ValueError
+            If Keras has no optimizer of that name.
+        """
+        kind = getattr(keras.optimizers, self.optimizer, None)
+        if kind is None:
+            raise ValueError(f"optimizer must be the name of one in keras.optimizers, got {self.optimizer!r}")
+        return kind(rate, clipvalue=self.clip_value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream(Method):
+    """One text, read in order with the state carried: :func:`charlm_utils.training.train`.
+
+    Attributes
+    ----------
+    time : int
+        Columns of a batch.
+    schedule : {None, "cosine", "staircase"}
+        How the learning rate falls: not at all, along a cosine to 0 over all steps, or to a tenth at every stair.
+    stair : int, optional
+        Steps from one stair to the next.
+    clip_norm : float or None
+        Largest global norm of the gradients.
+    validate : bool
+        Whether the held-out text is scored after every epoch; if not, it is once, after the last.
+    keep_best : bool
+        Whether the weights of the epoch with the lowest held-out loss are kept, and not those of the last one.
+    patience : int, optional
+        Stop after so many epochs without a lower held-out loss; implies ``keep_best``.
+    """
+
+    name: ClassVar[str] = "stream"
+    time: int
+    schedule: str | None = None
+    stair: int | None = None
+    clip_norm: float | None = 5.0
+    validate: bool = True
+    keep_best: bool = False
+    patience: int | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_sizes(time=self.time)
+        if self.schedule not in (None, "cosine", "staircase"):
+            raise ValueError(f"schedule must be None, 'cosine' or 'staircase', got {self.schedule!r}")
+        if self.schedule == "staircase":
+            check_sizes(stair=self.stair)
+
+    def split(self, text):
+        """Return the first nine tenths and the last."""
+        return split_corpus(text, batch_size=self.batch_size, time=self.time)
+
+    def fit(self, model, vocabulary, learned, held_out, *, seed, checkpoint, progress, on_epoch_end):
+        """Train with the state carried through the text; there is no order to draw, so the seed is not used."""
+        ids = vocabulary.encode(learned)
+        return train(
+            model,
+            ids,
+            batch_size=self.batch_size,
+            time=self.time,
+            epochs=self.epochs,
+            validation_ids=vocabulary.encode(held_out) if self.validate else None,
+            optimizer=self.build_optimizer(self._rate(len(ids))),
+            clip_norm=self.clip_norm,
+            progress=progress,
+            checkpoint=checkpoint,
+            on_epoch_end=on_epoch_end,
+            keep_best=self.keep_best,
+            patience=self.patience,
+        )
+
+    def score(self, model, vocabulary, held_out):
+        """Return the held-out loss in nats per character, from one stream."""
+        return evaluate(model, vocabulary.encode(held_out))
+
+    def sample(self, model, vocabulary, prime, temperature, seed):
+        """Return a text."""
+        return generate(model, vocabulary, prime, _SAMPLE_LENGTH, temperature=temperature, seed=seed)
+
+    def kept_epoch(self, history):
+        """Return the number of the epoch whose weights the model has after :meth:`fit`."""
+        if self.keep_best or self.patience is not None:
+            return int(np.argmin(history["validation"])) + 1
+        return super().kept_epoch(history)
+
+    def _rate(self, num_ids):
+        """Return the learning rate, or its schedule."""
+        if self.schedule == "cosine":
+            return cosine_decay(
+                self.learning_rate, num_ids, batch_size=self.batch_size, time=self.time, epochs=self.epochs
+            )
+        if self.schedule == "staircase":
+            return keras.optimizers.schedules.ExponentialDecay(self.learning_rate, self.stair, 0.1, staircase=True)
+        return self.learning_rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rows(Method):
+    """Rows that know nothing of each other, each read from a zero state, in a new order every epoch."""
+
+    def fit(self, model, vocabulary, learned, held_out, *, seed, checkpoint, progress, on_epoch_end):
+        """Train with Keras's ``fit``, epoch by epoch; the order of the rows follows from the seed and the epoch."""
+        inputs, targets = self.rows(learned, vocabulary)
+        network = self.network(model)
+        optimizer = self.build_optimizer(self.learning_rate)
+        network.compile(optimizer, names_loss())
+        optimizer.build(network.trainable_variables)
+        variables = [*model.variables, *optimizer.variables]
+        settings = asdict(self) | {"seed": seed}
+        at = Progress(states=[], history={"train": [], "validation": [], "seconds": []})
+        if checkpoint.exists():
+            at = load_checkpoint(checkpoint, variables, [], settings)
+        else:
+            save_checkpoint(checkpoint, variables, at, settings)  # a full disk is noticed now
+        start = clock.perf_counter() - at.seconds
+        while at.epoch < self.epochs:
+            if progress:
+                print(f"epoch {at.epoch + 1}/{self.epochs}")
+            order = np.random.default_rng([seed, at.epoch]).permutation(len(inputs))
+            fitted = network.fit(
+                inputs[order], targets[order], batch_size=self.batch_size, shuffle=False, verbose=int(progress)
+            )
+            at.epoch += 1
+            at.history["train"].append(fitted.history["loss"][0])
+            at.history["validation"].append(self.score(model, vocabulary, held_out))
+            for kind in ("train", "validation"):
+                loss = at.history[kind][-1]
+                if not math.isfinite(loss):
+                    raise ValueError(f"the {kind} loss became {loss} in epoch {at.epoch}: lower the learning rate")
+            at.seconds = clock.perf_counter() - start
+            at.history["seconds"].append(at.seconds)
+            on_epoch_end(at.epoch, at.history)
+            save_checkpoint(checkpoint, variables, at, settings)
+        return at.history
+
+    def rows(self, learned, vocabulary):
+        """Return inputs and targets, one row each for a row of a batch."""
+        raise NotImplementedError
+
+    def network(self, model):
+        """Return the model from the inputs of a row to the logits of its targets."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Windows(_Rows):
+    """Windows of one text, each with the character that follows it.
+
+    Attributes
+    ----------
+    time : int
+        Characters of a window.
+    windows : int
+        How many are learned: the first ones of the text.
+    """
+
+    name: ClassVar[str] = "windows"
+    time: int
+    windows: int
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_sizes(time=self.time, windows=self.windows)
+
+    def split(self, text):
+        """Return the first nine tenths and the last."""
+        return split_corpus(text, time=self.time)
+
+    def check_prime(self, vocabulary, prime):
+        """Raise a ``ValueError`` if a prime has not the characters of a window, or unknown ones."""
+        if len(prime) < self.time:
+            raise ValueError(f"the prime must hold at least {self.time} characters, got {len(prime)}: {prime!r}")
+        vocabulary.encode(prime)
+
+    def score(self, model, vocabulary, held_out):
+        """Return the held-out loss in nats per character, each character from the window before it."""
+        return evaluate_windows(model, vocabulary.encode(held_out), self.time)
+
+    def sample(self, model, vocabulary, prime, temperature, seed):
+        """Return a text, each character drawn from the window before it."""
+        return generate_windows(
+            model, vocabulary, prime, _SAMPLE_LENGTH, time=self.time, temperature=temperature, seed=seed
+        )
+
+    def rows(self, learned, vocabulary):
+        """Return windows ``(windows, time)`` and the ids after them ``(windows,)``."""
+        inputs, targets = context_target_pairs(vocabulary.encode(learned), self.time)
+        return inputs[: self.windows], targets[: self.windows]
+
+    def network(self, model):
+        """Return the model with its last logits only."""
+        return keras.Model(model.input, model.output[:, -1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names(_Rows):
+    """Names, one per line of the text, each read by itself: :mod:`charlm_utils.names`."""
+
+    name: ClassVar[str] = "names"
+
+    def split(self, text):
+        """Return names to learn and names held out."""
+        return split_names(text)
+
+    def check_prime(self, vocabulary, prime):
+        """Take any prime: it is not used."""
+
+    def score(self, model, vocabulary, held_out):
+        """Return the held-out loss in nats per character."""
+        return evaluate_names(model, held_out, vocabulary)
+
+    def sample(self, model, vocabulary, prime, temperature, seed):
+        """Return names, one per line; the model draws their first letters too, so the prime is not used."""
+        return "\n".join(write_names(model, vocabulary, _SAMPLE_NAMES, temperature=temperature, seed=seed))
+
+    def rows(self, learned, vocabulary):
+        """Return inputs and targets ``(names, longest name + 1)``."""
+        return name_windows(learned, vocabulary)
+
+    def network(self, model):
+        """Return the model itself."""
+        return model
+
+
+METHODS = {kind.name: kind for kind in (Stream, Windows, Names)}  # to read recorded runs
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One recorded run before it is run; sizes and rates are those of the source it belongs to.
+    """A run before it is run; sizes and rates of those in ``RECIPES`` are of the source that each belongs to.
 
     Attributes
     ----------
     corpus : str
-        One of ``list_corpora()``.
-    model : dict
-        Arguments of :func:`charlm_utils.models.build_model`.
-    training : dict
-        ``batch_size``, ``time``, ``epochs``, ``learning_rate``, ``optimizer`` and what else the method takes;
-        with ``validate=False`` the held-out text is scored once, after the last epoch.
-    method : {"stream", "windows", "names"}
-        Stream: state carried through the text. Windows: every window by itself. Names: every name by itself.
+        One of ``list_corpora()``, or what another text is called.
+    model : ModelSettings
+        Of the network.
+    method : Method
+        How it is trained.
     preparation : str
         A key of ``PREPARATIONS``: what is done to the text first.
     prime : str
         What the samples begin with.
     temperature : float
         Of the samples.
+    seed : int
+        Of the first weights, of dropout and of the order of rows.
     """
 
     corpus: str
-    model: dict
-    training: dict
-    method: str = "stream"
+    model: ModelSettings
+    method: Method
     preparation: str = "none"
     prime: str = "\n"
     temperature: float = 0.8
+    seed: int = 0
+
+    def to_record(self):
+        """Return the recipe as it stands at the head of a recorded run: JSON values."""
+        return {
+            "corpus": self.corpus,
+            "model": asdict(self.model),
+            "training": asdict(self.method),
+            "method": self.method.name,
+            "preparation": self.preparation,
+            "prime": self.prime,
+            "temperature": self.temperature,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_record(cls, record):
+        """Return the recipe of a recorded run; what its record does not say is taken to be the default.
+
+        Raises
+        ------
+        ValueError
+            If the record is not that of a recipe.
+        """
+        others = {}
+        for name in ("preparation", "prime", "temperature", "seed"):
+            if name in record:
+                others[name] = record[name]
+        try:
+            model = ModelSettings(**record["model"])
+            method = METHODS[record.get("method", "stream")](**record["training"])
+            return cls(corpus=record["corpus"], model=model, method=method, **others)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"the record is not that of a recipe: {error}") from error
 
 
 RECIPES = {
     # Chapter 7.
     "shakespeare-gru": Recipe(
         corpus="shakespeare",
-        model={"cell": "gru", "units": 512, "embedding_dim": 256, "dropout": 0.2},
-        training={
-            **{"batch_size": 64, "time": 64, "epochs": 10, "clip_norm": 5.0},
-            **{"optimizer": "Adam", "learning_rate": 0.003, "schedule": "cosine"},
-        },
+        model=ModelSettings(cell="gru", units=512, embedding_dim=256, dropout=0.2),
+        method=Stream(batch_size=64, time=64, epochs=10, learning_rate=0.003, schedule="cosine"),
     ),
     # Chapter 13: chosen without the last tenth, which is scored once, at the end.
     "shakespeare-best": Recipe(
         corpus="shakespeare",
-        model={"cell": "gru", "units": 512, "num_layers": 2, "embedding_dim": 256, "dropout": 0.4, "fast": True},
-        training={
-            **{"batch_size": 32, "time": 64, "epochs": 12, "clip_norm": 5.0, "validate": False},
-            **{"optimizer": "Adam", "learning_rate": 0.003, "schedule": "cosine"},
-        },
+        model=ModelSettings(cell="gru", units=512, num_layers=2, embedding_dim=256, dropout=0.4, fast=True),
+        method=Stream(batch_size=32, time=64, epochs=12, learning_rate=0.003, schedule="cosine", validate=False),
     ),
     # S000, chapter 8: without an end there; five passes here.
     "warpeace-lstm": Recipe(
         corpus="warpeace",
         preparation="clean_lines",
-        model={"cell": "lstm", "units": 256, "num_layers": 2, "embedding_dim": 256},
-        training={
-            **{"batch_size": 100, "time": 100, "epochs": 5, "clip_norm": None, "clip_value": 5.0},
-            **{"optimizer": "Adam", "learning_rate": 0.001},
-        },
+        model=ModelSettings(cell="lstm", units=256, num_layers=2, embedding_dim=256),
+        method=Stream(batch_size=100, time=100, epochs=5, learning_rate=0.001, clip_norm=None, clip_value=5.0),
     ),
     # S001, chapter 9: ten passes, where it speaks of twenty and runs two.
     "anna-lstm": Recipe(
         corpus="anna",
-        model={"cell": "lstm", "units": 128, "num_layers": 2, "embedding_dim": None, "dropout": 0.5},
-        training={
-            **{"batch_size": 10, "time": 50, "epochs": 10, "clip_norm": 5.0},
-            **{"optimizer": "Adam", "learning_rate": 0.01},
-        },
+        model=ModelSettings(cell="lstm", units=128, num_layers=2, embedding_dim=None, dropout=0.5),
+        method=Stream(batch_size=10, time=50, epochs=10, learning_rate=0.01),
         prime="Far",
     ),
     # S002, chapter 6: the first 200,000 windows, every 16 characters by themselves.
     "shakespeare36-window": Recipe(
         corpus="shakespeare",
         preparation="reduce_alphabet",
-        method="windows",
-        model={"cell": "lstm", "units": 128, "embedding_dim": None},
-        training={
-            **{"batch_size": 32, "time": 16, "epochs": 10, "windows": 200_000, "clip_value": 1.0},
-            **{"optimizer": "Adam", "learning_rate": 0.001},
-        },
+        model=ModelSettings(cell="lstm", units=128, embedding_dim=None),
+        method=Windows(batch_size=32, time=16, windows=200_000, epochs=10, learning_rate=0.001, clip_value=1.0),
         prime="first citizen:\nb",
     ),
     # S003, chapter 7, second part.
     "dinos-gru": Recipe(
         corpus="dinos",
-        method="names",
-        model={"cell": "gru", "units": 1024, "embedding_dim": 256},
-        training={"batch_size": 64, "epochs": 20, "optimizer": "Adam", "learning_rate": 0.001},
+        model=ModelSettings(cell="gru", units=1024, embedding_dim=256),
+        method=Names(batch_size=64, epochs=20, learning_rate=0.001),
     ),
     # S004, chapter 5: 7,001 steps there, five passes here.
     "letters-lstm": Recipe(
         corpus="shakespeare",
         preparation="letters",
-        model={"cell": "lstm", "units": 64, "embedding_dim": None},
-        training={
-            **{"batch_size": 64, "time": 10, "epochs": 5, "clip_norm": 1.25},
-            **{"optimizer": "SGD", "learning_rate": 10.0, "schedule": "staircase", "stair": 5000},
-        },
+        model=ModelSettings(cell="lstm", units=64, embedding_dim=None),
+        method=Stream(
+            batch_size=64,
+            time=10,
+            epochs=5,
+            optimizer="SGD",
+            learning_rate=10.0,
+            schedule="staircase",
+            stair=5000,
+            clip_norm=1.25,
+        ),
         prime=" ",
         temperature=1.0,
     ),
 }
 
-_SAMPLE_LENGTH = 400  # characters of the sample after each epoch
-_SAMPLE_NAMES = 30  # or names
-
 
 def reproduce(name, folder, *, progress=True):
-    """Train the run ``name`` again and save it.
-
-    With the method ``stream``, a training that was stopped goes on from its checkpoint in the folder.
+    """Train the run ``name`` of the book again and save it, by :func:`train_run`.
 
     Parameters
     ----------
     name : str
         A key of ``charlm_utils.reproduce.RECIPES``.
+    folder, progress
+        As for :func:`train_run`, whose record is returned.
+
+    Raises
+    ------
+    ValueError
+        If there is no recipe of that name, or as :func:`train_run`.
+    """
+    if name not in RECIPES:
+        raise ValueError(f"no recipe {name!r}; there are: {', '.join(RECIPES)}")
+    return train_run(RECIPES[name], folder, progress=progress)
+
+
+def train_run(recipe, folder, *, text=None, progress=True):
+    """Train a model as a recipe says and save it as a run.
+
+    The training is saved in the folder as it goes. When it was stopped, the same call goes on from there and ends
+    with the very weights of a training that was never stopped.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What is trained, and how.
     folder : str or Path
         Where the run goes; its last part becomes the run's name.
+    text : str, optional
+        What is learned from, before its preparation; by default the corpus that the recipe names.
     progress : bool
         Whether to show progress bars.
 
@@ -151,129 +538,76 @@ def reproduce(name, folder, *, progress=True):
     -------
     dict
         The record, as :func:`charlm_utils.runs.save_run` keeps it: per epoch the losses in nats per character and a
-        sample, the held-out loss, the wall time in seconds.
+        sample, the epoch whose weights are kept, the held-out loss, the wall time in seconds.
 
     Raises
     ------
     ValueError
-        If there is no recipe of that name, or the folder holds a finished run.
+        If the folder cannot be written to, holds a finished run or an unfinished one of other settings, or a setting
+        is out of its range: all before the first step. If the loss is no longer a number.
     """
-    if name not in RECIPES:
-        raise ValueError(f"no recipe {name!r}; there are: {', '.join(RECIPES)}")
-    recipe, folder = RECIPES[name], Path(folder)
-    if folder.is_file() or (folder / "run.json").exists():
-        raise ValueError(f"{folder} already holds a run or is a file; choose another folder")
-    text = recipe_text(recipe)
+    check_free(folder)
+    text = recipe_text(recipe, text)
+    learned, held_out = recipe.method.split(text)
     vocabulary = Vocabulary.from_text(text)
-    set_seed(0)
-    model = build_model(len(vocabulary), **recipe.model)
-    checkpoint = folder / "checkpoint.npz"
-    fit = _fit_stream if recipe.method == "stream" else _fit_rows
-    parts = _split(recipe, text)
-    history = fit(recipe, model, vocabulary, parts, checkpoint, progress)
-    samples = history.pop("samples")
-    validated = history["validation"]
-    record = asdict(recipe) | {
-        "history": history,
-        "held_out_nats": validated[-1] if validated else _score(recipe, model, vocabulary, parts[1]),
-        "seconds": round(history["seconds"][-1]),
-        "samples": samples,
-        "sample": samples[-1],
-    }
-    save_run(folder, model, vocabulary, record)
-    for left in folder.glob("checkpoint.npz*"):  # with what a killed process was writing
-        left.unlink()
+    recipe.method.check_prime(vocabulary, recipe.prime)
+    settings = recipe.to_record()
+    settings["text_sha256"] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def keep_sample(epoch, history):
+        sample = recipe.method.sample(model, vocabulary, recipe.prime, recipe.temperature, epoch)
+        history.setdefault("samples", []).append(sample)
+
+    with unfinished_run(folder, settings) as checkpoint:
+        set_seed(recipe.seed)
+        model = recipe.model.build(len(vocabulary))
+        history = recipe.method.fit(
+            model,
+            vocabulary,
+            learned,
+            held_out,
+            seed=recipe.seed,
+            checkpoint=checkpoint,
+            progress=progress,
+            on_epoch_end=keep_sample,
+        )
+        samples = history.pop("samples")
+        epoch = recipe.method.kept_epoch(history)
+        if history["validation"]:
+            nats = history["validation"][epoch - 1]
+        else:
+            nats = recipe.method.score(model, vocabulary, held_out)
+        record = recipe.to_record()
+        record["history"] = history
+        record["epoch"] = epoch
+        record["held_out_nats"] = nats
+        record["seconds"] = round(history["seconds"][-1])
+        record["samples"] = samples
+        record["sample"] = samples[epoch - 1]
+        save_run(folder, model, vocabulary, record)
     return record
 
 
 def score_again(run):
     """Return the held-out loss of a recorded run, in nats per character, computed from its weights and its corpus.
 
-    Errors are those of :func:`charlm_utils.corpora.load_corpus`.
+    Errors are those of :meth:`Recipe.from_record` and :func:`charlm_utils.corpora.load_corpus`.
     """
-    recipe = Recipe(**{field.name: run.record[field.name] for field in fields(Recipe) if field.name in run.record})
-    _, held_out = _split(recipe, recipe_text(recipe))
-    return _score(recipe, run.model, run.vocabulary, held_out)
+    recipe = Recipe.from_record(run.record)
+    _, held_out = recipe.method.split(recipe_text(recipe))
+    return recipe.method.score(run.model, run.vocabulary, held_out)
 
 
-def _fit_stream(recipe, model, vocabulary, parts, checkpoint, progress):
-    """Train with the state carried through the text."""
-    ids, held_out_ids = map(vocabulary.encode, parts)
-    settings = {key: recipe.training[key] for key in ("batch_size", "time", "epochs", "clip_norm")}
+def recipe_text(recipe, text=None):
+    """Return the prepared text of a recipe: ``text``, or the corpus that it names.
 
-    def keep_sample(epoch, history):
-        history.setdefault("samples", []).append(_sample(recipe, model, vocabulary, epoch))
-
-    steps = (len(ids) - 1) // (settings["batch_size"] * settings["time"]) * settings["epochs"]
-    return train(
-        model,
-        ids,
-        validation_ids=held_out_ids if recipe.training.get("validate", True) else None,
-        optimizer=_optimizer(recipe.training, steps),
-        checkpoint=checkpoint,
-        on_epoch_end=keep_sample,
-        progress=progress,
-        **settings,
-    )
-
-
-def _fit_rows(recipe, model, vocabulary, parts, checkpoint, progress):
-    """Train with ``fit`` on rows that know nothing of each other: windows or names, in a new order every epoch."""
-    training, (learned, held_out) = recipe.training, parts
-    if recipe.method == "names":
-        inputs, targets = name_windows(learned, vocabulary)
-        trained = model
-    else:
-        inputs, targets = context_target_pairs(vocabulary.encode(learned), training["time"])
-        inputs, targets = inputs[: training["windows"]], targets[: training["windows"]]
-        trained = keras.Model(model.input, model.output[:, -1])
-    history, start = {"validation": [], "seconds": [], "samples": []}, clock.perf_counter()
-
-    def keep(epoch, logs):
-        history["validation"].append(_score(recipe, model, vocabulary, held_out))
-        history["seconds"].append(clock.perf_counter() - start)
-        history["samples"].append(_sample(recipe, model, vocabulary, epoch))
-
-    trained.compile(_optimizer(training), names_loss())
-    options = {"batch_size": training["batch_size"], "epochs": training["epochs"], "verbose": int(progress)}
-    fitted = trained.fit(inputs, targets, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=keep)], **options)
-    return {"train": fitted.history["loss"]} | history
-
-
-def _split(recipe, text):
-    """Return what is learned and what is held out: two texts, or two lists of names."""
-    return split_names(text) if recipe.method == "names" else split_corpus(text)
-
-
-def _score(recipe, model, vocabulary, held_out):
-    """Return the held-out loss in nats per character."""
-    if recipe.method == "names":
-        return evaluate_names(model, held_out, vocabulary)
-    ids = vocabulary.encode(held_out)
-    return evaluate(model, ids) if recipe.method == "stream" else evaluate_windows(model, ids, recipe.training["time"])
-
-
-def _sample(recipe, model, vocabulary, seed):
-    """Return a text, or names one per line."""
-    settings = {"temperature": recipe.temperature, "seed": seed}
-    if recipe.method == "names":
-        return "\n".join(write_names(model, vocabulary, _SAMPLE_NAMES, **settings))
-    if recipe.method == "windows":
-        settings["time"] = recipe.training["time"]
-    write = generate if recipe.method == "stream" else generate_windows
-    return write(model, vocabulary, recipe.prime, _SAMPLE_LENGTH, **settings)
-
-
-def _optimizer(training, steps=None):
-    """Return the optimizer of a recipe; a schedule runs over ``steps``."""
-    rate, schedules = training["learning_rate"], keras.optimizers.schedules
-    if training.get("schedule") == "cosine":
-        rate = schedules.CosineDecay(rate, steps)
-    if training.get("schedule") == "staircase":
-        rate = schedules.ExponentialDecay(rate, training["stair"], 0.1, staircase=True)
-    return getattr(keras.optimizers, training["optimizer"])(rate, clipvalue=training.get("clip_value"))
-
-
-def recipe_text(recipe):
-    """Return the prepared text of a recipe; errors are those of :func:`charlm_utils.corpora.load_corpus`."""
-    return PREPARATIONS[recipe.preparation](load_corpus(recipe.corpus))
+    Raises
+    ------
+    ValueError
+        If the preparation is unknown, or as :func:`charlm_utils.corpora.load_corpus`.
+    """
+    if recipe.preparation not in PREPARATIONS:
+        raise ValueError(f"preparation must be one of {', '.join(PREPARATIONS)}, got {recipe.preparation!r}")
+    if text is None:
+        text = load_corpus(recipe.corpus)
+    return PREPARATIONS[recipe.preparation](text)

@@ -1,6 +1,11 @@
-"""Recorded runs: a folder with configuration, vocabulary, weights, loss history and samples of one training."""
+"""Recorded runs: a folder with configuration, vocabulary, weights, loss history and samples of one training.
 
+TensorFlow is imported by what needs it, so that a folder can be looked at without.
+"""
+
+import contextlib
 import datetime
+import io
 import json
 import os
 import platform
@@ -8,15 +13,20 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from charlm_utils.corpora import CORPORA
 from charlm_utils.files import bundled_data_dir, write_atomically
-from charlm_utils.models import build_model
 from charlm_utils.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import keras
+
+CHECKPOINT = "checkpoint.npz"  # of a training that is under way, with the settings it was begun with:
+UNFINISHED = "unfinished.json"
+_LARGEST = float(np.finfo(np.float16).max)
 
 
 @dataclass(frozen=True)
@@ -24,7 +34,7 @@ class Run:
     """One recorded run, loaded."""
 
     name: str
-    model: keras.Model
+    model: "keras.Model"
     vocabulary: Vocabulary
     record: dict  # configuration, history, held-out loss, sample, provenance
 
@@ -38,6 +48,9 @@ def list_runs(runs_dir=None):
 def save_run(folder, model, vocabulary, record):
     """Write a run: ``run.json``, ``vocabulary.json`` and ``weights.npz`` (half precision, in the model's order).
 
+    Everything is made ready and checked before the first file is written. ``run.json`` is written last: until it is
+    there, the folder is no run. That of an older run is removed first.
+
     Parameters
     ----------
     folder : str or Path
@@ -48,15 +61,60 @@ def save_run(folder, model, vocabulary, record):
         The one it was trained with.
     record : dict
         What can be said in JSON: at least ``"model"``; the hash of ``"corpus"``, versions, machine and date are added.
+
+    Raises
+    ------
+    ValueError
+        If a value of the record cannot be said in JSON, the record does not describe the model, or a weight is not
+        finite or larger than half precision can hold.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = {f"{i:02d}": np.asarray(w, dtype=np.float16) for i, w in enumerate(model.get_weights())}
-    with open(folder / "weights.npz.part", "wb") as file:
-        np.savez_compressed(file, **weights)
-    (folder / "weights.npz.part").replace(folder / "weights.npz")
+    weights = _packed_weights(model)
+    text = _record_text(record | {"provenance": _provenance(record)})
+    _check_architecture(model, vocabulary, record)
+    (folder / "run.json").unlink(missing_ok=True)
+    write_atomically(folder / "weights.npz", weights)
     vocabulary.save(folder / "vocabulary.json")
-    write_atomically(folder / "run.json", json.dumps(record | {"provenance": _provenance(record)}, indent=1) + "\n")
+    write_atomically(folder / "run.json", text)
+
+
+def _packed_weights(model):
+    """Return the bytes of ``weights.npz``."""
+    arrays = {}
+    for i, (variable, weight) in enumerate(zip(model.weights, model.get_weights(), strict=True)):
+        largest = np.abs(weight).max(initial=0)
+        if not largest <= _LARGEST:  # nor if it is no number
+            raise ValueError(f"weights must be finite and at most {_LARGEST:.0f}, got {largest} in {variable.path}")
+        arrays[f"{i:02d}"] = weight.astype(np.float16)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _record_text(record):
+    """Return the text of ``run.json``."""
+    for name, value in record.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"the record cannot be said in JSON: {name!r}: {error}") from error
+    return json.dumps(record, indent=1) + "\n"
+
+
+def _check_architecture(model, vocabulary, record):
+    """Raise a ``ValueError`` if ``load_run`` could not put the weights into what it builds."""
+    from charlm_utils.models import build_model
+
+    if "model" not in record:
+        raise ValueError('the record must hold "model", the arguments of build_model')
+    try:
+        rebuilt = build_model(len(vocabulary), **record["model"])
+    except TypeError as error:
+        raise ValueError(f'record["model"] must hold arguments of build_model: {error}') from error
+    needed = [tuple(weight.shape) for weight in rebuilt.weights]
+    given = [tuple(weight.shape) for weight in model.weights]
+    if given != needed:
+        raise ValueError(f"the record's model has weights of shapes {needed}, the model to be saved {given}")
 
 
 def load_run(name, runs_dir=None):
@@ -78,8 +136,12 @@ def load_run(name, runs_dir=None):
     ValueError
         If there is no run of that name, or its folder is not complete.
     """
+    from charlm_utils.models import build_model
+
     folder = _runs_dir(runs_dir) / name
     if not (folder / "run.json").is_file():
+        if is_unfinished(folder):
+            raise ValueError(f"the training in {folder} is not finished: the command that began it goes on with it")
         raise ValueError(f"no run {name!r} in {folder.parent}; there are: {', '.join(list_runs(runs_dir)) or 'none'}")
     try:
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
@@ -92,11 +154,116 @@ def load_run(name, runs_dir=None):
     return Run(name, model, vocabulary, record)
 
 
+def check_free(folder):
+    """Raise a ``ValueError`` if a file or a finished run is where a new run should go."""
+    folder = Path(folder)
+    if folder.is_file() or (folder / "run.json").exists():
+        raise ValueError(f"{folder} already holds a run or is a file; choose another folder")
+
+
+def is_unfinished(folder):
+    """Whether a training was stopped in a folder and can go on there."""
+    return (Path(folder) / UNFINISHED).is_file() and (Path(folder) / CHECKPOINT).is_file()
+
+
+@contextlib.contextmanager
+def unfinished_run(folder, settings):
+    """Hold a folder for a training that will end in a run there.
+
+    The folder is tried, by writing the settings to it. When the training is stopped before it was saved, the folder
+    is left as it was found; when it is stopped later, checkpoint and settings stay; when it ends well, both go.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made when it is absent.
+    settings : dict
+        What a later training must have in common with this one to go on from its checkpoint; JSON values.
+
+    Yields
+    ------
+    Path
+        Where the checkpoint is to be saved; it exists when there is something to go on from.
+
+    Raises
+    ------
+    ValueError
+        If the folder cannot be written to, holds a finished run, or a checkpoint of other settings.
+    """
+    check_free(folder)
+    folder = Path(folder)
+    checkpoint = folder / CHECKPOINT
+    if checkpoint.exists():
+        _check_settings(folder, settings)
+    was_there = folder.exists()
+    try:
+        _write_settings(folder, settings)
+        yield checkpoint
+    except BaseException:
+        if folder.is_dir() and not checkpoint.exists():
+            _remove(folder, UNFINISHED)
+            if not was_there and not any(folder.iterdir()):
+                folder.rmdir()
+        raise
+    _remove(folder, CHECKPOINT)
+    _remove(folder, UNFINISHED)
+
+
+def _write_settings(folder, settings):
+    """Say in a folder what training is under way there."""
+    try:
+        write_atomically(folder / UNFINISHED, json.dumps(settings, indent=1) + "\n")
+    except OSError as error:
+        raise ValueError(f"cannot write to {folder}: {error}") from error
+
+
+def _check_settings(folder, settings):
+    """Raise a ``ValueError`` that names the first setting in which a stopped training differs."""
+    try:
+        saved = json.loads((folder / UNFINISHED).read_text(encoding="utf-8"))
+        saved = _flat(saved)
+    except (AttributeError, OSError, ValueError) as error:
+        raise ValueError(
+            f"{folder / CHECKPOINT} belongs to a training whose settings are unknown ({error}); choose another folder"
+        ) from error
+    settings = _flat(json.loads(json.dumps(settings)))
+    for name in saved | settings:
+        before, now = saved.get(name), settings.get(name)
+        if before != now:
+            difference = "another text" if name == "text_sha256" else f"{name}={before!r}, and now it is {now!r}"
+            raise ValueError(
+                f"{folder} holds an unfinished training with {difference}; "
+                "go on with the settings it was begun with, or choose another folder"
+            )
+
+
+def _flat(settings):
+    """Return settings without dictionaries inside: those become ``outer.inner``."""
+    flat = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            for inner, part in value.items():
+                flat[f"{name}.{inner}"] = part
+        else:
+            flat[name] = value
+    return flat
+
+
+def _remove(folder, name):
+    """Remove a file, with what a killed process was writing of it."""
+    (folder / name).unlink(missing_ok=True)
+    for path in folder.glob(f"{name}*.part"):
+        path.unlink()
+
+
 def _runs_dir(runs_dir):
     return bundled_data_dir() / "runs" if runs_dir is None else Path(runs_dir)
 
 
 def _provenance(record):
+    import keras
+    import tensorflow as tf
+
     corpus = CORPORA.get(record.get("corpus"))
     return {
         "corpus_sha256": corpus and corpus.sha256,

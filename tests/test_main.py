@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charlm_utils import reproduce, runs, training
+from charlm_utils import reproduce, runs
 from charlm_utils.__main__ import main
-from charlm_utils.corpora import list_corpora, split_corpus
-from charlm_utils.reproduce import RECIPES, Recipe
-from charlm_utils.training import evaluate
+from charlm_utils.corpora import list_corpora, load_corpus, split_corpus
+from charlm_utils.evaluation import evaluate
+from charlm_utils.reproduce import RECIPES, ModelSettings, Names, Recipe, Stream
 
 TEXT = "the quick brown fox jumps over the lazy dog.\n" * 12
 SMALL = ["--units", "6", "--embedding-dim", "3", "--batch-size", "2", "--time", "30", "--epochs", "2"]
@@ -70,51 +70,115 @@ def misuse(capsys, *arguments):
 
 def test_train_writes_a_run_that_knows_how_it_was_made(folder):
     run = runs.load_run("run", folder)
-    assert run.record["corpus"] == "text.txt"
-    assert run.record["model"] == {"cell": "gru", "units": 6, "num_layers": 1, "embedding_dim": 3, "dropout": 0.0}
-    assert run.record["training"] == {
-        **{"batch_size": 2, "time": 30, "epochs": 2, "clip_norm": 5.0, "learning_rate": 0.003, "seed": 3}
-    }
+    recipe = Recipe.from_record(run.record)
+    assert recipe == Recipe(
+        corpus="text.txt",
+        model=ModelSettings(cell="gru", units=6, num_layers=1, embedding_dim=3, dropout=0.0),
+        method=Stream(
+            batch_size=2,
+            time=30,
+            epochs=2,
+            learning_rate=0.003,
+            schedule="cosine",
+            clip_norm=5.0,
+            keep_best=True,
+        ),
+        prime="t",
+        seed=3,
+    )
     assert {key: len(values) for key, values in run.record["history"].items()} == {
         **{"train": 2, "validation": 2, "seconds": 2}
     }
     assert run.vocabulary.characters == "".join(sorted(set(TEXT)))
     assert len(run.record["sample"]) == 401
     assert run.record["sample"][0] == TEXT[0]
+    assert run.record["provenance"]["python"]
 
 
 def test_the_held_out_loss_is_that_of_the_last_tenth(folder):
     run = runs.load_run("run", folder)
     held_out = run.vocabulary.encode(split_corpus(TEXT)[1])
-    assert run.record["held_out_nats"] == run.record["history"]["validation"][-1]
+    assert run.record["held_out_nats"] == min(run.record["history"]["validation"])
     assert run.record["held_out_nats"] == pytest.approx(evaluate(run.model, held_out), abs=2e-3)  # half precision
 
 
-def test_train_reports_the_loss_and_the_folder_and_repeats_with_the_seed(folder, capsys):
+def test_train_says_where_it_saves_and_what_came_of_it_and_repeats_with_the_seed(folder, capsys):
     arguments = ["train", "--text", folder / "text.txt", "--out", folder / "again", "--seed", "3", *SMALL]
-    last = succeed(capsys, *arguments).splitlines()[-1]
+    shown = succeed(capsys, *arguments).splitlines()
     first, again = (runs.load_run(name, folder) for name in ("run", "again"))
-    assert (
-        last == f"held-out: {again.record['held_out_nats']:.4f} nats per character; run written to {folder / 'again'}"
+    assert shown[0] == f"saving to {folder / 'again'} on the way; after a stop the same command goes on"
+    assert shown[-2] == (
+        f"held-out: {again.record['held_out_nats']:.4f} nats per character after epoch {again.record['epoch']} of 2"
     )
+    assert shown[-1] == f"run written to {folder / 'again'}"
     assert again.record["history"]["train"] == first.record["history"]["train"]
-    assert again.record["sample"] == first.record["sample"]
+    assert again.record["samples"] == first.record["samples"]
     for one, other in zip(first.model.get_weights(), again.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_train_does_not_overwrite_a_run(folder, capsys):
+def test_options_of_train_reach_the_recipe(folder, tmp_path, capsys, monkeypatch):
+    seen = []
+
+    def train_run(recipe, folder, *, text):
+        seen.append(recipe)
+        return {"held_out_nats": 1.0, "epoch": 1, "history": {"train": [1.0]}}
+
+    monkeypatch.setattr(reproduce, "train_run", train_run)
+    options = ["--cell", "lstm", "--units", "7", "--num-layers", "2", "--embedding-dim", "4", "--dropout", "0.5"]
+    options += ["--fast", "--batch-size", "3", "--time", "5", "--epochs", "6", "--learning-rate", "0.1"]
+    options += ["--clip-norm", "2", "--patience", "4", "--seed", "8"]
+    succeed(capsys, "train", "--corpus", "play", "--out", tmp_path / "run", *options)
+    model = ModelSettings(cell="lstm", units=7, num_layers=2, embedding_dim=4, dropout=0.5, fast=True)
+    method = Stream(
+        batch_size=3,
+        time=5,
+        epochs=6,
+        learning_rate=0.1,
+        schedule="cosine",
+        clip_norm=2.0,
+        keep_best=True,
+        patience=4,
+    )
+    assert seen == [Recipe(corpus="play", model=model, method=method, prime=load_corpus("play")[0], seed=8)]
+
+
+def test_a_stopped_train_says_so_and_the_same_command_ends_as_the_undisturbed_one(folder, capsys, monkeypatch):
+    command = ["train", "--text", folder / "text.txt", "--out", folder / "stopped", "--seed", "3", *SMALL]
+    checkpoint = folder / "stopped" / "checkpoint.npz"
+    sample = Stream.sample
+
+    def stop(self, model, vocabulary, prime, temperature, seed):
+        if seed == 2:
+            raise KeyboardInterrupt
+        return sample(self, model, vocabulary, prime, temperature, seed)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stream, "sample", stop)
+        assert main([str(argument) for argument in command]) == 130
+    kept = f"{checkpoint} is kept, and the command that began it goes on from there"
+    assert capsys.readouterr().err == f"charlm_utils: stopped; {kept}\n"
+    assert f"the training in {folder / 'stopped'} is not finished" in fail(
+        capsys, "sample", folder / "stopped", "--prime", "a"
+    )
+    assert "holds an unfinished training with model.units=6, and now it is 7" in fail(capsys, *command, "--units", "7")
+    shown = succeed(capsys, *command)
+    assert shown.startswith(f"going on from {checkpoint}\n")
+    one, other = (runs.load_run(name, folder) for name in ("stopped", "run"))
+    for a, b in zip(one.model.get_weights(), other.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert one.record["samples"] == other.record["samples"]
+
+
+def test_a_run_or_a_file_where_the_run_should_go_is_noticed_before_a_corpus_is_read(folder, capsys, monkeypatch):
+    monkeypatch.setattr("charlm_utils.__main__.load_corpus", lambda name: pytest.fail("read in vain"))
     before = (folder / "run" / "weights.npz").read_bytes()
-    message = fail(capsys, "train", "--text", folder / "text.txt", "--out", folder / "run", *SMALL)
-    assert "already holds a run" in message
-    assert str(folder / "run") in message
+    for place in (folder / "run", folder / "text.txt"):
+        message = fail(capsys, "train", "--corpus", "anna", "--out", place, *SMALL)
+        assert message == f"{place} already holds a run or is a file; choose another folder"
     assert (folder / "run" / "weights.npz").read_bytes() == before
-
-
-def test_a_file_where_the_run_should_go_is_noticed_before_the_training(folder, capsys, monkeypatch):
-    monkeypatch.setattr(training, "train", lambda *_, **__: pytest.fail("trained in vain"))
-    assert str(folder / "text.txt") in fail(
-        capsys, "train", "--text", folder / "text.txt", "--out", folder / "text.txt", *SMALL
+    assert "cannot write to" in fail(
+        capsys, "train", "--text", folder / "text.txt", "--out", folder / "text.txt" / "run", *SMALL
     )
 
 
@@ -127,34 +191,34 @@ def test_a_text_too_short_says_how_many_characters_it_needs(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "message"),
+    ("option", "value"),
     [
-        ("--batch-size", "0", "batch_size must be at least 1, got 0"),
-        ("--batch-size", "-2", "batch_size must be at least 1, got -2"),
-        ("--time", "0", "time must be at least 1, got 0"),
-        ("--epochs", "0", "epochs must be above 0, got 0"),
-        ("--units", "0", "units must be at least 1, got 0"),
-        ("--num-layers", "0", "num_layers must be at least 1, got 0"),
-        ("--embedding-dim", "0", "embedding_dim must be at least 1, got 0"),
-        ("--dropout", "1", "dropout must be at least 0 and below 1, got 1.0"),
-        ("--clip-norm", "0", "clip_norm must be above 0, got 0.0"),
-        ("--seed", "-1", "seed must be between 0 and 4294967295, got -1"),
+        ("--batch-size", "0"),
+        ("--epochs", "0"),
+        ("--units", "0"),
+        ("--dropout", "1.0"),
+        ("--learning-rate", "-0.1"),
+        ("--clip-norm", "0.0"),
+        ("--patience", "0"),
+        ("--seed", "-1"),
     ],
 )
-def test_a_setting_out_of_range_is_one_line_and_writes_nothing(folder, tmp_path, capsys, option, value, message):
+def test_a_setting_out_of_range_is_one_line_and_writes_nothing(folder, tmp_path, capsys, option, value):
     command = ["train", "--text", folder / "text.txt", "--out", tmp_path / "run", *SMALL, option, value]
-    assert fail(capsys, *command) == message
+    message = fail(capsys, *command)
+    assert message.startswith(option.removeprefix("--").replace("-", "_") + " must be ")
+    assert message.endswith(f", got {value}")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_stopped_training_writes_nothing_and_ends_with_130(folder, tmp_path, capsys, monkeypatch):
+def test_a_train_that_was_stopped_at_once_leaves_nothing(folder, tmp_path, capsys, monkeypatch):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "train", stop)
+    monkeypatch.setattr(ModelSettings, "build", stop)
     command = ["train", "--text", str(folder / "text.txt"), "--out", str(tmp_path / "run"), *SMALL]
     assert main(command) == 130
-    assert capsys.readouterr().err == "charlm_utils: stopped; nothing was written\n"
+    assert capsys.readouterr().err == "charlm_utils: stopped; nothing was saved yet\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -178,7 +242,9 @@ def test_evaluate_refuses_a_text_with_foreign_characters(folder, tmp_path, capsy
 
 def test_evaluate_refuses_a_text_of_one_character(folder, tmp_path, capsys):
     (tmp_path / "one.txt").write_text("t")
-    assert "2 characters" in fail(capsys, "evaluate", folder / "run", "--text", tmp_path / "one.txt", "--all")
+    assert "at least 2 ids to score a text, got 1" in fail(
+        capsys, "evaluate", folder / "run", "--text", tmp_path / "one.txt", "--all"
+    )
 
 
 # sample
@@ -209,6 +275,7 @@ def test_sample_passes_on_every_setting(folder, loaded_once, capsys):
     greedy = succeed(capsys, *command, "fox", "--temperature", "0")
     assert succeed(capsys, *command, "fox", "--top-k", "1") == greedy
     assert succeed(capsys, *command, "fox", "--top-p", "1e-6") == greedy
+    assert succeed(capsys, *command, "fox", "--min-p", "1") == greedy
     assert succeed(capsys, *command, "f\u00f8ox", "--unknown", "skip", "--temperature", "0") == greedy
     assert succeed(capsys, *command, "fox", "--temperature", "0", "--num-samples", "3") == 3 * greedy
 
@@ -220,6 +287,7 @@ def test_sample_passes_on_every_setting(folder, loaded_once, capsys):
         (["--prime", ""], "at least one character"),
         (["--prime", "a", "--top-k", "90"], f"top_k must be between 1 and {len(set(TEXT))}, got 90"),
         (["--prime", "a", "--top-p", "2"], "top_p must be above 0 and at most 1, got 2.0"),
+        (["--prime", "a", "--min-p", "2"], "min_p must be"),
         (["--prime", "a", "--temperature", "-1"], "temperature must be at least 0 and finite, got -1.0"),
         (["--prime", "a", "--length", "0"], "length must be at least 1, got 0"),
         (["--prime", "a", "--num-samples", "0"], "num_samples must be at least 1, got 0"),
@@ -232,32 +300,28 @@ def test_sample_refuses_in_one_line_what_is_out_of_range(folder, loaded_once, ca
 # reproduce
 
 
-@pytest.fixture
-def tiny_recipe(monkeypatch):
-    """Put a recipe that takes a second among those of the book."""
-    shape = {"cell": "rnn", "units": 4, "embedding_dim": 2}
-    training = {"batch_size": 128, "epochs": 1, "optimizer": "Adam", "learning_rate": 0.01}
-    monkeypatch.setitem(RECIPES, "tiny", Recipe("genera", shape, training, method="names"))
-
-
-def test_reproduce_writes_the_run_of_a_recipe_and_reports_it(tiny_recipe, tmp_path, capsys):
-    last = succeed(capsys, "reproduce", "tiny", "--out", tmp_path / "again").splitlines()[-1]
+def test_reproduce_writes_the_run_of_a_recipe_and_reports_it(tmp_path, capsys, monkeypatch):
+    method = Names(batch_size=128, epochs=1, learning_rate=0.01)
+    recipe = Recipe(corpus="genera", model=ModelSettings(cell="rnn", units=4, embedding_dim=2), method=method)
+    monkeypatch.setitem(RECIPES, "tiny", recipe)
+    shown = succeed(capsys, "reproduce", "tiny", "--out", tmp_path / "again").splitlines()
     record = runs.load_run("again", tmp_path).record
-    assert last == f"held-out: {record['held_out_nats']:.4f} nats per character; run written to {tmp_path / 'again'}"
-    assert record["model"] == RECIPES["tiny"].model
-    before = (tmp_path / "again" / "weights.npz").read_bytes()
+    assert shown[-2:] == [
+        f"held-out: {record['held_out_nats']:.4f} nats per character after epoch 1 of 1",
+        f"run written to {tmp_path / 'again'}",
+    ]
+    assert Recipe.from_record(record) == recipe
     message = fail(capsys, "reproduce", "tiny", "--out", tmp_path / "again")
     assert message == f"{tmp_path / 'again'} already holds a run or is a file; choose another folder"
-    assert (tmp_path / "again" / "weights.npz").read_bytes() == before
 
 
 def test_reproduce_writes_to_a_folder_of_the_same_name_by_default(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     seen = []
-    monkeypatch.setattr(reproduce, "reproduce", lambda *arguments: seen.append(arguments) or {"held_out_nats": 1.25})
-    assert succeed(capsys, "reproduce", "anna-lstm") == (
-        "held-out: 1.2500 nats per character; run written to anna-lstm\n"
-    )
+    record = {"held_out_nats": 1.25, "epoch": 2, "history": {"train": [2.0, 1.0]}}
+    monkeypatch.setattr(reproduce, "reproduce", lambda *arguments: seen.append(arguments) or record)
+    shown = succeed(capsys, "reproduce", "anna-lstm")
+    assert shown.endswith("held-out: 1.2500 nats per character after epoch 2 of 2\nrun written to anna-lstm\n")
     assert seen == [("anna-lstm", Path("anna-lstm"))]
 
 
@@ -274,18 +338,38 @@ def test_reproduce_without_the_corpus_is_one_line(tmp_path, capsys, monkeypatch)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_a_stopped_reproduce_says_whether_the_same_command_goes_on(tmp_path, capsys, monkeypatch, kept):
+@pytest.mark.parametrize(
+    ("left", "message"),
+    [
+        ([], "nothing was saved yet"),
+        (["checkpoint.npz"], "nothing was saved yet"),  # it is not ours
+        (
+            ["checkpoint.npz", "unfinished.json"],
+            "anna-lstm/checkpoint.npz is kept, and the command that began it goes on from there",
+        ),
+        (["run.json"], "anna-lstm holds a finished run"),
+    ],
+)
+def test_a_stopped_reproduce_says_what_is_kept(tmp_path, capsys, monkeypatch, left, message):
     def stop(name, folder):
-        if kept:
-            folder.mkdir()
-            (folder / "checkpoint.npz").write_bytes(b"")
+        folder.mkdir()
+        for name in left:
+            (folder / name).write_text("")
         raise KeyboardInterrupt
 
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(reproduce, "reproduce", stop)
-    assert main(["reproduce", "anna-lstm", "--out", str(tmp_path / "run")]) == 130
-    left = f"the same command goes on from {tmp_path / 'run' / 'checkpoint.npz'}" if kept else "nothing was written"
-    assert capsys.readouterr().err == f"charlm_utils: stopped; {left}\n"
+    assert main(["reproduce", "anna-lstm"]) == 130
+    assert capsys.readouterr().err == f"charlm_utils: stopped; {message}\n"
+
+
+def test_a_stopped_sample_had_nothing_to_save(tmp_path, capsys, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "load_run", stop)
+    assert main(["sample", str(tmp_path / "run"), "--prime", "a"]) == 130
+    assert capsys.readouterr().err == "charlm_utils: stopped; nothing was to be saved\n"
 
 
 # what all commands share
@@ -338,10 +422,13 @@ def test_what_is_missing_or_unknown_ends_with_usage_and_status_2(capsys, argumen
     ("command", "options"),
     [
         ([], ["train", "evaluate", "sample", "reproduce"]),
-        (["train"], ["--text", "--corpus", "--out", "--epochs", "default: 5", "--learning-rate"]),
+        (
+            ["train"],
+            ["--text", "--corpus", "--out", "--cell {rnn,gru,lstm}", "default: 5", "--fast", "--patience"],
+        ),
         (["evaluate"], ["RUN", "--text", "--corpus", "--all"]),
         (["reproduce"], ["NAME", *RECIPES, "--out"]),
-        (["sample"], ["RUN", "--prime", "--temperature", "default: 0.8", "--top-k", "--top-p", "--seed"]),
+        (["sample"], ["RUN", "--prime", "--temperature", "default: 0.8", "--top-k", "--top-p", "--min-p", "--seed"]),
     ],
 )
 def test_help_lists_the_options_and_ends_with_status_0(capsys, command, options):

@@ -1,53 +1,58 @@
 """Recipes of the recorded runs, and the runs that come of small ones."""
 
 import dataclasses
+import inspect
 import json
-from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
+from charlm_utils import checkpoints, training
 from charlm_utils import reproduce as module
-from charlm_utils import training
 from charlm_utils.corpora import CORPORA, list_corpora, load_corpus, reduce_alphabet, split_corpus
-from charlm_utils.models import CELLS, build_model
+from charlm_utils.models import build_model
 from charlm_utils.names import split_names
-from charlm_utils.reproduce import PREPARATIONS, RECIPES, Recipe, recipe_text, reproduce, score_again
+from charlm_utils.reproduce import (
+    PREPARATIONS,
+    RECIPES,
+    ModelSettings,
+    Names,
+    Recipe,
+    Stream,
+    Windows,
+    recipe_text,
+    reproduce,
+    score_again,
+    train_run,
+)
 from charlm_utils.runs import list_runs, load_run
 from charlm_utils.vocabulary import Vocabulary
 
 TINY = {
     "tiny-stream": Recipe(
         corpus="story",
-        model={"cell": "rnn", "units": 6, "embedding_dim": 3, "dropout": 0.3},
-        training={
-            **{"batch_size": 40, "time": 90, "epochs": 2, "clip_norm": 5.0},
-            **{"optimizer": "Adam", "learning_rate": 0.02, "schedule": "cosine"},
-        },
+        model=ModelSettings(cell="rnn", units=6, embedding_dim=3, dropout=0.3),
+        method=Stream(batch_size=40, time=90, epochs=2, learning_rate=0.02, schedule="cosine"),
         prime="The ",
         temperature=0.5,
     ),
     "tiny-windows": Recipe(
         corpus="play",
         preparation="reduce_alphabet",
-        method="windows",
-        model={"cell": "rnn", "units": 6, "embedding_dim": None},
-        training={
-            **{"batch_size": 50, "time": 6, "epochs": 3, "windows": 1500, "clip_value": 1.0},
-            **{"optimizer": "Adam", "learning_rate": 0.01},
-        },
+        model=ModelSettings(cell="rnn", units=6, embedding_dim=None),
+        method=Windows(batch_size=50, time=6, epochs=3, windows=1500, clip_value=1.0, learning_rate=0.01),
         prime="the tide",
     ),
     "tiny-names": Recipe(
         corpus="genera",
-        method="names",
-        model={"cell": "rnn", "units": 6, "embedding_dim": 3},
-        training={"batch_size": 64, "epochs": 4, "optimizer": "Adam", "learning_rate": 0.02},
+        model=ModelSettings(cell="rnn", units=6, embedding_dim=3, dropout=0.3),
+        method=Names(batch_size=64, epochs=3, learning_rate=0.02),
     ),
 }
-FIELDS = [field.name for field in dataclasses.fields(Recipe)]
-OLDER = {"shakespeare-gru"}  # recorded before there were recipes: its record lacks some of their fields
+RECIPE = TINY["tiny-stream"]
+FILES = ["run.json", "vocabulary.json", "weights.npz"]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -72,16 +77,63 @@ def run(folder, request):
     return load_run(request.param, folder)
 
 
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def stop_in_epoch(patch, recipe, number):
+    """Let the training of a recipe be stopped in an epoch, after it was learned and before it is saved."""
+    kind = type(recipe.method)
+    sample = kind.sample
+
+    def stop(self, model, vocabulary, prime, temperature, seed):
+        if seed == number:
+            raise KeyboardInterrupt
+        return sample(self, model, vocabulary, prime, temperature, seed)
+
+    patch.setattr(kind, "sample", stop)
+
+
+def pretend(patch, validation=(3.0, 2.0), then=None):
+    """Let a stream be trained at once: it has these held-out losses, is saved, and ends as ``then`` says."""
+
+    def fit(self, model, vocabulary, learned, held_out, *, checkpoint, on_epoch_end, **_):
+        history = {"train": [], "validation": [], "seconds": []}
+        for epoch, loss in enumerate(validation, start=1):
+            history["train"].append(4.0)
+            history["seconds"].append(epoch / 2)
+            if self.validate:
+                history["validation"].append(loss)
+            on_epoch_end(epoch, history)
+        checkpoint.write_bytes(b"saved")
+        if then:
+            raise then
+        return history
+
+    def sample(self, model, vocabulary, prime, temperature, seed):
+        return f"{prime}, {temperature}, {seed}"
+
+    patch.setattr(Stream, "fit", fit)
+    patch.setattr(Stream, "sample", sample)
+
+
+# what comes of a recipe
+
+
 def test_the_record_is_the_recipe_and_what_came_of_it(run):
     recipe, record = TINY[run.name], run.record
-    assert {name: record[name] for name in FIELDS} == json.loads(json.dumps(dataclasses.asdict(recipe)))
-    assert list(record) == [*FIELDS, "history", "held_out_nats", "seconds", "samples", "sample", "provenance"]
-    history, epochs = record["history"], recipe.training["epochs"]
+    assert list(record) == [
+        *("corpus", "model", "training", "method", "preparation", "prime", "temperature", "seed"),
+        *("history", "epoch", "held_out_nats", "seconds", "samples", "sample", "provenance"),
+    ]
+    assert Recipe.from_record(record) == recipe
+    history, epochs = record["history"], recipe.method.epochs
     assert {key: len(part) for key, part in history.items()} == dict.fromkeys(
         ("train", "validation", "seconds"), epochs
     )
     assert history["seconds"] == sorted(history["seconds"])
     assert record["seconds"] == round(history["seconds"][-1])
+    assert record["epoch"] == epochs
     assert record["held_out_nats"] == history["validation"][-1] < history["validation"][0]
     assert record["held_out_nats"] < np.log(len(run.vocabulary)), "it has learned something"
     assert len(set(record["samples"])) == len(record["samples"]) == epochs
@@ -92,7 +144,7 @@ def test_the_record_is_the_recipe_and_what_came_of_it(run):
 def test_the_samples_are_those_that_the_recipe_asks_for(run):
     recipe = TINY[run.name]
     for sample in run.record["samples"]:
-        if recipe.method == "names":
+        if recipe.method.name == "names":
             assert sample.count("\n") == 29
         else:
             assert sample.startswith(recipe.prime)
@@ -100,11 +152,9 @@ def test_the_samples_are_those_that_the_recipe_asks_for(run):
         assert set(sample) <= set(run.vocabulary.characters) | {"\n"}
 
 
-def test_the_temperature_of_the_recipe_reaches_the_samples(folder, monkeypatch):
-    run, seen = load_run("tiny-stream", folder), []
-    monkeypatch.setattr(module, "generate", lambda *_, **settings: seen.append(settings))
-    module._sample(TINY["tiny-stream"], run.model, run.vocabulary, 7)
-    assert seen == [{"temperature": 0.5, "seed": 7}]
+def test_prime_temperature_and_epoch_reach_the_samples(tmp_path, monkeypatch):
+    pretend(monkeypatch)
+    assert train_run(RECIPE, tmp_path / "run")["samples"] == ["The , 0.5, 1", "The , 0.5, 2"]
 
 
 def test_the_held_out_loss_is_computed_again_from_the_weights(run):
@@ -113,68 +163,113 @@ def test_the_held_out_loss_is_computed_again_from_the_weights(run):
     assert score_again(run) != pytest.approx(run.record["held_out_nats"], abs=0.002)
 
 
-def test_what_is_held_out_is_not_learned(run, monkeypatch):
-    """The loss on what was learned is another than on what was held out."""
+def test_what_is_scored_is_the_held_out_part(run, monkeypatch):
     recipe = TINY[run.name]
     text = recipe_text(recipe)
-    parts = split_names(text) if recipe.method == "names" else split_corpus(text)
+    parts = split_names(text) if run.name == "tiny-names" else split_corpus(text)
     assert len(parts[1]) == pytest.approx(len(parts[0]) / 9, rel=0.01)
     seen = []
-    monkeypatch.setattr(module, "_score", lambda recipe, model, vocabulary, held_out: seen.append(held_out))
+    monkeypatch.setattr(type(recipe.method), "score", lambda *arguments: seen.append(arguments[-1]))
     score_again(run)
     assert seen == [parts[1]]
 
 
-def test_a_record_without_the_fields_of_a_recipe_is_scored_as_a_stream(folder):
-    run = load_run("tiny-stream", folder)
-    for name in ("method", "preparation", "prime", "temperature"):
-        del run.record[name]
-    assert score_again(run) == pytest.approx(run.record["held_out_nats"], abs=0.002)
+def test_a_held_out_text_can_be_scored_once_only_at_the_end(tmp_path, monkeypatch):
+    pretend(monkeypatch)
+    scored = []
+    monkeypatch.setattr(Stream, "score", lambda *arguments: scored.append(arguments[-1]) or 1.5)
+    method = dataclasses.replace(RECIPE.method, validate=False)
+    record = train_run(dataclasses.replace(RECIPE, method=method), tmp_path / "run")
+    assert scored == [split_corpus(load_corpus("story"))[1]]
+    assert (record["history"]["validation"], record["held_out_nats"], record["epoch"]) == ([], 1.5, 2)
 
 
-def test_a_finished_run_is_three_files(run, folder):
-    files = sorted(path.name for path in (folder / run.name).iterdir())
-    assert files == ["run.json", "vocabulary.json", "weights.npz"]
+@pytest.mark.parametrize(
+    ("settings", "epoch"), [({}, 4), ({"keep_best": True}, 2), ({"patience": 2}, 2)], ids=["last", "best", "patience"]
+)
+def test_the_epoch_whose_weights_are_kept_is_named_with_its_loss_and_sample(settings, epoch, tmp_path, monkeypatch):
+    pretend(monkeypatch, validation=(3.0, 2.0, 2.5, 2.0))
+    method = dataclasses.replace(RECIPE.method, **settings)
+    record = train_run(dataclasses.replace(RECIPE, method=method), tmp_path / "run")
+    assert (record["epoch"], record["held_out_nats"], record["seconds"]) == (epoch, 2.0, 2)
+    assert record["sample"] == record["samples"][epoch - 1]
 
 
-def test_windows_are_the_first_of_the_text_and_their_network_sees_the_last_output(folder, monkeypatch):
-    seen = {}
+def test_any_text_can_be_learned_and_is_prepared_first(tmp_path, monkeypatch):
+    pretend(monkeypatch)
+    method = Stream(batch_size=2, time=3, epochs=1, learning_rate=0.1)
+    recipe = dataclasses.replace(RECIPE, corpus="mine.txt", preparation="letters", prime="a", method=method)
+    record = train_run(recipe, tmp_path / "run", text="A Rose is_a rose.\n" * 9)
+    assert record["corpus"] == "mine.txt"
+    assert load_run("run", tmp_path).vocabulary == Vocabulary(" aeiors")
 
-    def fit(model, inputs, targets, **options):
-        seen.update(inputs=inputs, targets=targets, shape=model.output_shape, **options)
-        raise KeyboardInterrupt
 
-    monkeypatch.setattr(keras.Model, "fit", fit)
-    with pytest.raises(KeyboardInterrupt):
-        reproduce("tiny-windows", folder / "stopped", progress=False)
+def test_windows_are_the_first_of_the_text_and_their_network_sees_the_last_output():
+    recipe = TINY["tiny-windows"]
     text = reduce_alphabet(load_corpus("play"))
-    ids = Vocabulary.from_text(text).encode(text)
-    assert seen["inputs"].shape == (1500, 6)
-    np.testing.assert_array_equal(seen["inputs"][1499], ids[1499:1505])
-    np.testing.assert_array_equal(seen["targets"], ids[6:1506])
-    assert seen["shape"] == (None, len(set(text)))
-    assert (seen["batch_size"], seen["epochs"], seen["verbose"]) == (50, 3, 0)
-    assert not (folder / "stopped").exists()
+    vocabulary = Vocabulary.from_text(text)
+    ids = vocabulary.encode(text)
+    inputs, targets = recipe.method.rows(recipe.method.split(text)[0], vocabulary)
+    np.testing.assert_array_equal(inputs, [ids[i : i + 6] for i in range(1500)])
+    np.testing.assert_array_equal(targets, ids[6:1506])
+    model = recipe.model.build(len(vocabulary))
+    network = recipe.method.network(model)
+    np.testing.assert_array_equal(network(inputs[:9]), model(inputs[:9])[:, -1])
 
 
-def test_a_stopped_stream_goes_on_and_ends_as_the_undisturbed_one(folder, tmp_path, monkeypatch):
-    calls, evaluate = [], training.evaluate
+@pytest.mark.parametrize("name", ["tiny-windows", "tiny-names"])
+def test_rows_are_learned_in_an_order_that_follows_from_seed_and_epoch(name, tmp_path, monkeypatch):
+    recipe, seen = TINY[name], []
+    text = recipe_text(recipe)
+    vocabulary = Vocabulary.from_text(text)
+    model = recipe.model.build(len(vocabulary))
+    learned, held_out = recipe.method.split(text)
 
-    def stop(model, ids):
-        calls.append(ids)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return evaluate(model, ids)
+    def watch(model, inputs, targets, batch_size, **options):
+        assert batch_size == recipe.method.batch_size
+        seen.append(np.column_stack([inputs, targets]))
+        return SimpleNamespace(history={"loss": [1.0]})
 
+    monkeypatch.setattr(keras.Model, "fit", watch)
+    monkeypatch.setattr(type(recipe.method), "score", lambda *_: 1.0)
+    for i, seed in enumerate((0, 0, 1)):
+        options = {"seed": seed, "checkpoint": tmp_path / str(i), "progress": False, "on_epoch_end": lambda *_: None}
+        recipe.method.fit(model, vocabulary, learned, held_out, **options)
+    first, again, other = seen[:3], seen[3:6], seen[6:]
+    np.testing.assert_array_equal(first, again)
+    rows = np.column_stack(recipe.method.rows(learned, vocabulary))
+    for order in (first[0], first[1], other[0]):
+        assert not np.array_equal(order, rows)
+        assert sorted(map(tuple, order)) == sorted(map(tuple, rows))
+    assert not np.array_equal(first[0], first[1])
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_a_loss_that_is_no_number_ends_the_training_of_rows(tmp_path):
+    recipe = TINY["tiny-names"]
+    wild = dataclasses.replace(recipe, method=dataclasses.replace(recipe.method, optimizer="SGD", learning_rate=1e38))
+    with pytest.raises(ValueError, match="the (train|validation) loss became (nan|inf) in epoch 1: lower the learning"):
+        train_run(wild, tmp_path / "run", progress=False)
+    assert list_runs(tmp_path) == []
+
+
+# stopped and resumed
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_stopped_training_goes_on_and_ends_as_the_undisturbed_one(name, folder, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(training, "evaluate", stop)
+        stop_in_epoch(patch, TINY[name], 2)
         with pytest.raises(KeyboardInterrupt):
-            reproduce("tiny-stream", tmp_path / "run", progress=False)
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["checkpoint.npz"]
+            reproduce(name, tmp_path / "run", progress=False)
+    assert files(tmp_path / "run") == ["checkpoint.npz", "unfinished.json"]
+    assert list_runs(tmp_path) == []
     (tmp_path / "run" / "checkpoint.npzabc.part").write_bytes(b"what a killed process was writing")
-    reproduce("tiny-stream", tmp_path / "run", progress=False)
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["run.json", "vocabulary.json", "weights.npz"]
-    one, other = load_run("run", tmp_path), load_run("tiny-stream", folder)
+    with monkeypatch.context() as patch:
+        stop_in_epoch(patch, TINY[name], 1)  # must not be called again
+        reproduce(name, tmp_path / "run", progress=False)
+    assert files(tmp_path / "run") == files(folder / name) == FILES
+    one, other = load_run("run", tmp_path), load_run(name, folder)
     for a, b in zip(one.model.get_weights(), other.model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     for key in ("train", "validation"):
@@ -182,28 +277,70 @@ def test_a_stopped_stream_goes_on_and_ends_as_the_undisturbed_one(folder, tmp_pa
     assert one.record["samples"] == other.record["samples"]
 
 
-def test_a_held_out_text_can_be_scored_once_only_at_the_end(tmp_path, monkeypatch):
-    recipe = TINY["tiny-stream"]
-    changed = dataclasses.replace(recipe, training=recipe.training | {"validate": False, "epochs": 1})
-    monkeypatch.setitem(RECIPES, "tiny-unseen", changed)
-    scored, score = [], module._score
-    monkeypatch.setattr(module, "_score", lambda *arguments: scored.append(arguments[-1]) or score(*arguments))
-    monkeypatch.setattr(training, "evaluate", lambda *_: pytest.fail("the held-out text was looked at while training"))
-    record = reproduce("tiny-unseen", tmp_path / "run", progress=False)
-    assert scored == [split_corpus(load_corpus("story"))[1]]
-    assert record["history"]["validation"] == []
-    assert score_again(load_run("run", tmp_path)) == pytest.approx(record["held_out_nats"], abs=0.002)
+def test_a_training_that_was_stopped_while_the_run_was_written_goes_on(tmp_path, monkeypatch):
+    pretend(monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr(Vocabulary, "save", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            train_run(RECIPE, tmp_path / "run")
+    assert files(tmp_path / "run") == ["checkpoint.npz", "unfinished.json", "weights.npz"]
+    train_run(RECIPE, tmp_path / "run")
+    assert files(tmp_path / "run") == FILES
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": dataclasses.replace(RECIPE.model, dropout=0.4)}, "model.dropout=0.3, and now it is 0.4"),
+        ({"method": dataclasses.replace(RECIPE.method, epochs=3)}, "training.epochs=2, and now it is 3"),
+        ({"method": Names(batch_size=40, epochs=2, learning_rate=0.02)}, "training.time=90, and now it is None"),
+        ({"seed": 1}, "seed=0, and now it is 1"),
+        ({}, "another text"),
+    ],
+)
+def test_an_unfinished_training_of_other_settings_is_refused_and_kept(change, message, tmp_path, monkeypatch):
+    pretend(monkeypatch, then=KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        train_run(RECIPE, tmp_path / "run")
+    before = {name: (tmp_path / "run" / name).read_bytes() for name in files(tmp_path / "run")}
+    assert list(before) == ["checkpoint.npz", "unfinished.json"]
+    text = load_corpus("story") + ("" if change else "more")
+    with pytest.raises(ValueError, match=f"{tmp_path / 'run'} holds an unfinished training with {message}; go on"):
+        train_run(dataclasses.replace(RECIPE, **change), tmp_path / "run", text=text)
+    assert {name: (tmp_path / "run" / name).read_bytes() for name in files(tmp_path / "run")} == before
+
+
+def test_a_training_that_was_stopped_before_it_was_saved_leaves_nothing(tmp_path, monkeypatch):
+    def stop(self, vocab_size):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ModelSettings, "build", stop)
+    (tmp_path / "there").mkdir()
+    for name in ("new", "there"):
+        with pytest.raises(KeyboardInterrupt):
+            train_run(RECIPE, tmp_path / name, progress=False)
+    assert files(tmp_path) == ["there"]
+    assert files(tmp_path / "there") == []
+
+
+# what is refused before the first step
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    for kind in (Stream, Windows, Names):
+        monkeypatch.setattr(kind, "fit", lambda *_, **__: pytest.fail("trained in vain"))
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path):
     with pytest.raises(ValueError, match="no recipe 'huge'; there are: ") as caught:
         reproduce("huge", tmp_path / "run")
     assert str(caught.value).partition("there are: ")[2].split(", ") == list(RECIPES)
-    assert list(tmp_path.iterdir()) == []
+    assert files(tmp_path) == []
 
 
 def test_an_occupied_folder_is_refused_before_anything_is_read(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "recipe_text", lambda recipe: pytest.fail("read in vain"))
+    monkeypatch.setattr(module, "load_corpus", lambda name: pytest.fail("read in vain"))
     (tmp_path / "file").write_text("mine")
     for place in (folder / "tiny-names", str(folder / "tiny-stream"), tmp_path / "file"):
         with pytest.raises(ValueError, match=f"{place} already holds a run or is a file; choose another folder"):
@@ -211,24 +348,73 @@ def test_an_occupied_folder_is_refused_before_anything_is_read(folder, tmp_path,
     assert (tmp_path / "file").read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", TINY)
+def test_a_full_disk_is_noticed_before_the_first_step(name, tmp_path, monkeypatch):
+    def write(path, data):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(checkpoints, "write_atomically", write)
+    monkeypatch.setattr(keras.Model, "fit", lambda *_, **__: pytest.fail("trained in vain"))
+    monkeypatch.setattr(training, "forward", lambda *_, **__: pytest.fail("trained in vain"))
+    with pytest.raises(OSError, match="no space left"):
+        train_run(TINY[name], tmp_path / "run", progress=False)
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("tiny-stream", {"prime": "The \u03b1"}, "unknown character '\u03b1'"),
+        ("tiny-stream", {"prime": ""}, "at least one character"),
+        ("tiny-windows", {"prime": "tide"}, "at least 6 characters, got 4: 'tide'"),
+        ("tiny-names", {"preparation": "shorten"}, "preparation must be one of none, .*, got 'shorten'"),
+        ("tiny-names", {"seed": -1}, "seed must be an integer between 0 and"),
+        ("tiny-names", {"model": ModelSettings(cell="transformer")}, "cell must be one of"),
+    ],
+)
+def test_a_recipe_that_cannot_work_is_refused(name, change, message, no_training, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        train_run(dataclasses.replace(TINY[name], **change), tmp_path / "run", progress=False)
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("tiny-stream", {"batch_size": 0}, "batch_size must be an integer of at least 1, got 0"),
+        ("tiny-stream", {"time": 1.5}, "time must be an integer of at least 1, got 1.5"),
+        ("tiny-stream", {"schedule": "cosin"}, "schedule must be None, 'cosine' or 'staircase', got 'cosin'"),
+        ("tiny-stream", {"schedule": "staircase"}, "stair must be an integer of at least 1, got None"),
+        ("tiny-windows", {"windows": -1}, "windows must be an integer of at least 1, got -1"),
+        ("tiny-names", {"epochs": 0}, "epochs must be an integer of at least 1, got 0"),
+        ("tiny-names", {"learning_rate": -0.1}, "learning_rate must be above 0 and finite, got -0.1"),
+        ("tiny-names", {"learning_rate": float("nan")}, "learning_rate must be above 0 and finite, got nan"),
+    ],
+)
+def test_settings_of_a_method_out_of_range_are_refused(name, change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(TINY[name].method, **change)
+
+
 # the recipes themselves
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if name not in TINY])
-def test_every_recipe_is_complete_and_its_model_can_be_built(name):
+def test_every_recipe_is_complete_and_can_be_read_back(name):
     recipe = RECIPES[name]
     assert recipe.corpus in list_corpora()
     assert recipe.preparation in PREPARATIONS
-    needed = {"stream": {"time", "clip_norm"}, "windows": {"time", "windows"}, "names": set()}[recipe.method]
-    assert {"batch_size", "epochs", "optimizer", "learning_rate"} | needed <= set(recipe.training)
-    model = build_model(53, **recipe.model)
-    recurrent = [layer for layer in model.layers if isinstance(layer, tuple(CELLS.values()))]
-    assert [layer.units for layer in recurrent] == [recipe.model["units"]] * recipe.model.get("num_layers", 1)
-    optimizer = module._optimizer(recipe.training, 1000)
-    assert type(optimizer) is getattr(keras.optimizers, recipe.training["optimizer"])
-    if recipe.method == "windows":
-        assert len(recipe.prime) >= recipe.training["time"]
-    assert recipe.temperature > 0
+    assert type(recipe.method.build_optimizer(0.1)) is getattr(keras.optimizers, recipe.method.optimizer)
+    recipe.method.check_prime(Vocabulary("\n\x20:abcdefghijklmnopqrstuvwxyzF"), recipe.prime)
+    assert Recipe.from_record(json.loads(json.dumps(recipe.to_record()))) == recipe
+
+
+def test_settings_of_a_model_are_the_arguments_of_build_model():
+    arguments = list(inspect.signature(build_model).parameters.values())[1:]
+    assert dataclasses.asdict(ModelSettings()) == {argument.name: argument.default for argument in arguments}
+    model = ModelSettings(cell="lstm", units=5, num_layers=2, embedding_dim=None).build(7)
+    assert [layer.units for layer in model.layers if isinstance(layer, keras.layers.LSTM)] == [5, 5]
+    assert model.output_shape == (None, None, 7)
 
 
 @pytest.mark.parametrize(
@@ -245,25 +431,29 @@ def test_preparations_do_what_their_names_say(name, text, expected):
 
 
 def test_the_text_of_a_recipe_is_its_prepared_corpus():
-    assert recipe_text(Recipe("story", {}, {})) == load_corpus("story")
-    letters = recipe_text(Recipe("play", {}, {}, preparation="letters"))
-    assert letters.startswith("first saltman set down the barrow not another grain")
-    assert set(letters) == set("abcdefghijklmnopqrstuvwxyz ")
+    assert recipe_text(RECIPE) == load_corpus("story")
+    assert recipe_text(TINY["tiny-windows"]) == reduce_alphabet(load_corpus("play"))
 
 
-@pytest.mark.parametrize("name", list_runs())
-def test_every_recorded_run_was_made_by_its_recipe(name):
-    record = json.loads((Path(__file__).parents[1] / "data" / "runs" / name / "run.json").read_text("utf-8"))
-    expected = json.loads(json.dumps(dataclasses.asdict(RECIPES[name])))
-    if name in OLDER:
-        expected = {key: part for key, part in expected.items() if key in record}
-        expected["training"] = {key: expected["training"][key] for key in record["training"]}
-        assert {"corpus", "model", "training"} <= set(expected)
-    assert {key: record.get(key) for key in expected} == expected
+@pytest.mark.parametrize("change", [{"model": None}, {"model": {"unit": 5}}, {"training": {}}, {"method": "dance"}])
+def test_a_record_that_is_not_of_a_recipe_is_refused(change):
+    with pytest.raises(ValueError, match="the record is not that of a recipe: "):
+        Recipe.from_record(RECIPE.to_record() | change)
 
 
-def rates(optimizer, steps):
-    """Return the learning rate of an optimizer at each of some steps."""
+def test_a_record_from_before_there_were_recipes_is_read_as_a_stream():
+    record = {"corpus": "story", "model": {"units": 3}, "training": {"batch_size": 2, "time": 3, "epochs": 4}}
+    record["training"]["learning_rate"] = 0.1
+    method = Stream(batch_size=2, time=3, epochs=4, learning_rate=0.1)
+    assert Recipe.from_record(record) == Recipe(corpus="story", model=ModelSettings(units=3), method=method)
+
+
+# the optimizer
+
+
+def rates(method, num_ids, steps):
+    """Return the learning rate at each of some steps, as the optimizer of a stream has it."""
+    optimizer = method.build_optimizer(method._rate(num_ids))
     found = []
     for number in steps:
         optimizer.iterations.assign(number)
@@ -271,42 +461,40 @@ def rates(optimizer, steps):
     return found
 
 
-BASE = {"optimizer": "Adam", "learning_rate": 0.4}
+STREAM = Stream(batch_size=4, time=5, epochs=3, learning_rate=0.4)
 
 
 def test_a_cosine_falls_to_nothing_over_all_steps():
-    optimizer = module._optimizer(BASE | {"schedule": "cosine"}, 300)
-    expected = [0.2 * (1 + np.cos(np.pi * share)) for share in (0, 1 / 3, 0.5, 2 / 3, 1)]
-    assert rates(optimizer, [0, 100, 150, 200, 300]) == pytest.approx(expected, abs=1e-6)
-    assert expected == pytest.approx([0.4, 0.3, 0.2, 0.1, 0], abs=1e-9)
+    method = dataclasses.replace(STREAM, schedule="cosine")
+    expected = [0.4, 0.3, 0.2, 0.1, 0]  # 0.2 * (1 + cos(pi * share))
+    assert rates(method, 2019, [0, 100, 150, 200, 300]) == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_staircase_falls_to_a_tenth_at_every_stair():
-    optimizer = module._optimizer(
-        {"optimizer": "SGD", "learning_rate": 10.0, "schedule": "staircase", "stair": 50}, 999
-    )
+    method = dataclasses.replace(STREAM, optimizer="SGD", learning_rate=10.0, schedule="staircase", stair=50)
+    assert rates(method, 2019, [0, 49, 50, 99, 100]) == pytest.approx([10, 10, 1, 1, 0.1], rel=1e-5)
+
+
+def test_without_a_schedule_the_rate_stays():
+    assert rates(STREAM, 2019, [0, 1000]) == pytest.approx([0.4, 0.4])
+
+
+def test_name_and_clip_value_reach_the_optimizer():
+    optimizer = dataclasses.replace(STREAM, optimizer="SGD", clip_value=1.5).build_optimizer(0.1)
     assert type(optimizer) is keras.optimizers.SGD
-    assert rates(optimizer, [0, 49, 50, 99, 100]) == pytest.approx([10, 10, 1, 1, 0.1], rel=1e-5)
+    assert optimizer.clipvalue == 1.5
+    with pytest.raises(ValueError, match="optimizer must be the name of one in keras.optimizers, got 'Adm'"):
+        dataclasses.replace(STREAM, optimizer="Adm").build_optimizer(0.1)
 
 
-def test_without_a_schedule_the_rate_stays_and_a_clip_value_reaches_the_optimizer():
-    plain = module._optimizer(BASE)
-    assert rates(plain, [0, 1000]) == pytest.approx([0.4, 0.4])
-    assert plain.clipvalue is None
-    assert module._optimizer(BASE | {"clip_value": 1.5}).clipvalue == 1.5
-
-
-def test_the_cosine_of_a_stream_ends_with_its_last_step(tmp_path, monkeypatch):
+def test_the_settings_of_a_stream_reach_its_training(monkeypatch, tmp_path):
     seen = {}
-
-    def train(model, ids, *, batch_size, time, epochs, optimizer, **settings):
-        seen.update(settings, optimizer=optimizer, steps=(len(ids) - 1) // (batch_size * time) * epochs)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(module, "train", train)
-    with pytest.raises(KeyboardInterrupt):
-        reproduce("tiny-stream", tmp_path / "run", progress=False)
-    assert seen["steps"] == 2 * 20
-    assert rates(seen["optimizer"], [0, 20, 39, 40]) == pytest.approx([0.02, 0.01, 0.02 * 0.00154133, 0], abs=1e-6)
-    assert seen["clip_norm"] == 5.0
-    assert seen["checkpoint"] == tmp_path / "run" / "checkpoint.npz"
+    monkeypatch.setattr(module, "train", lambda model, ids, **settings: seen.update(settings))
+    method = dataclasses.replace(STREAM, clip_norm=2.5, validate=False, keep_best=True, patience=7)
+    settings = {"seed": 1, "checkpoint": tmp_path, "progress": True, "on_epoch_end": print}
+    method.fit(None, Vocabulary("ab"), "ab" * 20, "ab", **settings)
+    assert type(seen.pop("optimizer")) is keras.optimizers.Adam
+    assert seen == {
+        **{"batch_size": 4, "time": 5, "epochs": 3, "clip_norm": 2.5, "keep_best": True, "patience": 7},
+        **{"validation_ids": None, "checkpoint": tmp_path, "progress": True, "on_epoch_end": print},
+    }

@@ -7,10 +7,11 @@ import keras
 import numpy as np
 import pytest
 
+from charlm_utils import runs
 from charlm_utils.corpora import CORPORA
 from charlm_utils.files import bundled_data_dir
 from charlm_utils.models import build_model
-from charlm_utils.runs import list_runs, load_run, save_run
+from charlm_utils.runs import check_free, is_unfinished, list_runs, load_run, save_run, unfinished_run
 from charlm_utils.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary("cab\n\u03b1\U0001f996")
@@ -74,6 +75,63 @@ def test_saving_twice_replaces_the_run_and_the_record_handed_in_stays_as_it_was(
     assert record == RECORD
     first = load_run("tiny", str(run_dir.parent)).model.get_weights()[0]
     np.testing.assert_array_equal(first, small_model(seed=2).get_weights()[0].astype(np.float16))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"nats": np.float32(1.5)}, "'nats': Object of type float32 is not JSON serializable"),
+        ({"history": {"train": {1.5}}}, "'history': Object of type set"),
+        ({"nats": float("nan")}, "'nats': Out of range float values"),
+        ({"model": None}, "must hold arguments of build_model"),
+        ({"model": {"unit": 5}}, "must hold arguments of build_model: .*unexpected keyword argument 'unit'"),
+        (
+            {"model": SHAPE | {"units": 6}},
+            r"weights of shapes .*\(3, 24\), .*, the model to be saved .*\(3, 20\)",
+        ),
+        ({"model": SHAPE | {"cell": "transformer"}}, "cell must be one of"),
+    ],
+)
+def test_a_record_that_could_not_be_read_again_is_refused_and_the_old_run_stays(run_dir, change, message):
+    before = {path.name: path.read_bytes() for path in run_dir.iterdir()}
+    with pytest.raises(ValueError, match=message):
+        save_run(run_dir, small_model(seed=2), VOCABULARY, RECORD | change)
+    assert {path.name: path.read_bytes() for path in run_dir.iterdir()} == before
+
+
+def test_a_record_without_a_model_and_a_vocabulary_of_another_size_are_refused(tmp_path):
+    with pytest.raises(ValueError, match='the record must hold "model"'):
+        save_run(tmp_path / "run", small_model(), VOCABULARY, {})
+    with pytest.raises(ValueError, match="weights of shapes"):
+        save_run(tmp_path / "run", small_model(), Vocabulary("ab"), RECORD)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", [65520, -1e9, np.inf, np.nan])
+def test_weights_that_half_precision_cannot_hold_are_refused(tmp_path, value):
+    model = small_model()
+    weights = model.get_weights()
+    weights[-1][2] = value
+    model.set_weights(weights)
+    with pytest.raises(ValueError, match="weights must be finite and at most 65504, got .* in logits/bias"):
+        save_run(tmp_path / "run", model, VOCABULARY, RECORD)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("last", ["weights.npz", "vocabulary.json"])
+def test_a_run_that_was_stopped_while_it_was_written_is_no_run(run_dir, monkeypatch, last):
+    def write(path, data):
+        if path.name == last:
+            raise KeyboardInterrupt
+        path.write_bytes(data)
+
+    monkeypatch.setattr(runs, "write_atomically", write)
+    monkeypatch.setattr(Vocabulary, "save", lambda self, path: write(path, b""))
+    with pytest.raises(KeyboardInterrupt):
+        save_run(run_dir, small_model(seed=2), VOCABULARY, RECORD)
+    assert list_runs(run_dir.parent) == []
+    with pytest.raises(ValueError, match="no run 'tiny'"):
+        load_run("tiny", run_dir.parent)
 
 
 def test_a_run_of_more_than_a_hundred_arrays_keeps_their_order(tmp_path):
@@ -166,3 +224,68 @@ def test_weights_are_never_unpickled(run_dir):
     np.savez(run_dir / "weights.npz", **{"00": np.array([{"an": "object"}], dtype=object)})
     with pytest.raises(ValueError, match="cannot be read: .*allow_pickle=False"):
         load_run("tiny", run_dir.parent)
+
+
+# the folder of a training that is under way
+
+
+def test_a_folder_is_held_with_its_settings_until_the_training_ends(tmp_path):
+    with unfinished_run(tmp_path / "run", {"epochs": 2}) as checkpoint:
+        assert checkpoint == tmp_path / "run" / "checkpoint.npz"
+        assert json.loads((tmp_path / "run" / "unfinished.json").read_text()) == {"epochs": 2}
+        assert not is_unfinished(tmp_path / "run")
+        checkpoint.write_bytes(b"saved")
+        assert is_unfinished(tmp_path / "run")
+        with pytest.raises(ValueError, match=f"the training in {tmp_path / 'run'} is not finished"):
+            load_run("run", tmp_path)
+        (tmp_path / "run" / "checkpoint.npz.old").write_bytes(b"mine")
+        (tmp_path / "run" / "unfinished.jsonabc.part").write_bytes(b"what a killed process was writing")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["checkpoint.npz.old"]
+
+
+def test_what_was_saved_stays_when_the_training_is_stopped_and_is_found_again(tmp_path):
+    with pytest.raises(KeyboardInterrupt), unfinished_run(tmp_path, {"model": {"units": 2}}) as checkpoint:
+        checkpoint.write_bytes(b"saved")
+        raise KeyboardInterrupt
+    with unfinished_run(tmp_path, {"model": {"units": 2}}) as checkpoint:
+        assert checkpoint.read_bytes() == b"saved"
+        with pytest.raises(ValueError, match="model.units=2, and now it is 3"):
+            unfinished_run(tmp_path, {"model": {"units": 3}}).__enter__()
+        assert is_unfinished(tmp_path)
+
+
+def test_settings_of_a_training_that_saved_nothing_may_be_replaced(tmp_path):
+    (tmp_path / "unfinished.json").write_text("{}")  # a process that was killed in its first seconds
+    with unfinished_run(tmp_path, {"epochs": 2}):
+        assert json.loads((tmp_path / "unfinished.json").read_text()) == {"epochs": 2}
+
+
+@pytest.mark.parametrize("text", [None, "", "[]"])
+def test_a_checkpoint_of_unknown_origin_is_refused_and_kept(tmp_path, text):
+    (tmp_path / "checkpoint.npz").write_bytes(b"not ours")
+    if text is not None:
+        (tmp_path / "unfinished.json").write_text(text)
+    with pytest.raises(ValueError, match="checkpoint.npz belongs to a training whose settings are unknown"):
+        unfinished_run(tmp_path, {"epochs": 2}).__enter__()
+    assert (tmp_path / "checkpoint.npz").read_bytes() == b"not ours"
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ValueError, match=f"cannot write to {tmp_path / 'file' / 'run'}: "):
+        unfinished_run(tmp_path / "file" / "run", {}).__enter__()
+
+    def refuse(**_):
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    with pytest.raises(ValueError, match="cannot write to .*: read-only"), unfinished_run(tmp_path / "new", {}):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_file_or_a_finished_run_in_the_way_is_refused(run_dir, tmp_path):
+    check_free(tmp_path / "new")
+    for place in (run_dir, str(run_dir / "run.json")):
+        with pytest.raises(ValueError, match=f"{place} already holds a run or is a file; choose another folder"):
+            check_free(place)
