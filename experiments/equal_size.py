@@ -9,11 +9,12 @@ whole training text and scored on the last tenth.
 from functools import partial
 
 import numpy as np
-from common import Experiment, fit, load_parts, paired_difference, score, seeds_from_command_line
+from common import WINDOW, Experiment, fit, load_parts, paired_difference, score, seeds_from_command_line
 
 from charlm_utils.evaluation import evaluate
 
 UNITS = {"rnn": 453, "gru": 256, "lstm": 219}  # as many parameters, within 1 %
+NAMES = {"rnn": "plain RNN", "gru": "GRU", "lstm": "LSTM"}
 RATES = [0.001, 0.003, 0.01]
 TRAINING = {"batch_size": 64, "time": 64, "epochs": 2, "use_ema": False}
 SETTINGS = {"corpus": "shakespeare", "embedding_dim": 64, "units": UNITS, "learning_rates": RATES, "training": TRAINING}
@@ -44,14 +45,22 @@ def train_and_score(cell, rate, seed):
 def conclude(results):
     """Return the answer and the effect."""
     windows = {}
+    at_the_edge = []
     for cell in UNITS:
-        windows[cell] = np.mean([row["nats_windows"] for row in results if row["arm"] == cell])
-    difference, error, seeds = paired_difference(results, "gru", "lstm", "nats_windows")
+        rows = [row for row in results if row["arm"] == cell]
+        windows[cell] = np.mean([row["nats_windows"] for row in rows])
+        if rows[0]["rate"] in (min(RATES), max(RATES)):
+            at_the_edge.append(NAMES[cell])
+    first, second, third = sorted(windows, key=windows.get)
     answer = (
-        f"The GRU: {windows['gru']:.3f} nats in windows of 256 after two passes, LSTM {windows['lstm']:.3f}, plain RNN "
-        f"{windows['rnn']:.3f}; but two passes are short, and GRU and LSTM chose the largest of the three rates."
+        f"The {NAMES[first]}: {windows[first]:.3f} nats in windows of {WINDOW} after {TRAINING['epochs']} passes, "
+        f"{NAMES[second]} {windows[second]:.3f}, {NAMES[third]} {windows[third]:.3f}"
     )
-    return answer, f"GRU minus LSTM {difference:+.3f} ± {error:.3f} nats (standard error over {seeds} paired seeds)"
+    if at_the_edge:
+        answer += f"; the best rate lay at the edge of the grid for {' and '.join(at_the_edge)}"
+    difference, error, seeds = paired_difference(results, first, second, "nats_windows")
+    names = f"{NAMES[first]} minus {NAMES[second]}"
+    return f"{answer}.", f"{names} {difference:+.3f} ± {error:.3f} nats (standard error over {seeds} paired seeds)"
 
 
 def main():
