@@ -1,5 +1,6 @@
 """Networks from ids ``(batch, time)`` to logits ``(batch, time, vocab)``, with the state as an argument."""
 
+import contextlib
 import inspect
 import warnings
 import weakref
@@ -185,7 +186,10 @@ def step(model, ids, states, prepared=None):
             rows = None
             new_states.append(state)
         elif isinstance(layer, keras.layers.RNN):
-            x, state = _call(layer.cell, tf.cast(x, layer.compute_dtype), False, _packed(layer, next(states)))
+            x = tf.cast(x, layer.compute_dtype)
+            state = _packed(layer, next(states))
+            with _dropout_drawn(layer, x, state):
+                x, state = _call(layer.cell, x, False, state)
             new_states.append(tf.nest.flatten(state))
         elif isinstance(layer, (keras.layers.Embedding, keras.layers.Dense)):
             x = layer(x)
@@ -329,15 +333,33 @@ def _run_recurrent(layer, x, state, training):
         outputs, *state = layer(x, initial_state=_packed(layer, state), training=training)
         return outputs, tf.nest.flatten(state)
     x = tf.cast(x, layer.compute_dtype)
-    masks_wanted = training and hasattr(layer.cell, "get_dropout_mask")
-    if masks_wanted:  # drawn before the loop, as the layer does when it is called
-        layer.cell.get_dropout_mask(x[:, 0])
-        layer.cell.get_recurrent_dropout_mask(state[0])
-    _, outputs, state = layer.inner_loop(x, _packed(layer, state), None, training)
-    if masks_wanted:
-        layer.cell.reset_dropout_mask()
-        layer.cell.reset_recurrent_dropout_mask()
+    state = _packed(layer, state)
+    with _dropout_drawn(layer, x[:, 0], state):
+        _, outputs, state = layer.inner_loop(x, state, None, training)
     return outputs, tf.nest.flatten(state)
+
+
+@contextlib.contextmanager
+def _dropout_drawn(layer, x, state):
+    """Draw the dropout masks of a layer's cells before its loop and drop them after it, as a call of the layer does.
+
+    A mask drawn inside a compiled loop is of no use outside of it, but the cell would keep it for its next call.
+    """
+    stacked = isinstance(layer.cell, keras.layers.StackedRNNCells)
+    cells = layer.cell.cells if stacked else [layer.cell]
+    parts = state if stacked else [state]
+    droppers = [cell for cell in cells if hasattr(cell, "get_dropout_mask")]
+    for cell, part in zip(cells, parts, strict=True):
+        if cell in droppers:
+            cell.get_dropout_mask(x)
+            cell.get_recurrent_dropout_mask(tf.nest.flatten(part)[0])
+        x = tf.nest.flatten(part)[0]  # as wide as what the next cell of a stack reads
+    try:
+        yield
+    finally:
+        for cell in droppers:
+            cell.reset_dropout_mask()
+            cell.reset_recurrent_dropout_mask()
 
 
 def _packed(layer, state):
