@@ -332,11 +332,22 @@ def _run_recurrent(layer, x, state, training):
     if layer.return_state and not layer.stateful:
         outputs, *state = layer(x, initial_state=_packed(layer, state), training=training)
         return outputs, tf.nest.flatten(state)
-    x = tf.cast(x, layer.compute_dtype)
-    state = _packed(layer, state)
-    with _dropout_drawn(layer, x[:, 0], state):
-        _, outputs, state = layer.inner_loop(x, state, None, training)
+    engine = _Engine(name="engine", dtype=layer.dtype_policy)
+    outputs, state = engine(x, _packed(layer, state), layer=layer, training=training)
     return outputs, tf.nest.flatten(state)
+
+
+class _Engine(keras.layers.Layer):
+    """Runs a recurrent layer's own loop and returns its outputs and states.
+
+    Keras casts inputs, states and weights to the type that a layer computes in when it calls a layer, so this is one.
+    """
+
+    def call(self, x, state, *, layer, training):
+        """Run the loop over time."""
+        with _dropout_drawn(layer, x[:, 0], state):
+            _, outputs, state = layer.inner_loop(x, state, None, training)
+        return outputs, state
 
 
 @contextlib.contextmanager
