@@ -381,8 +381,8 @@ def _packed(layer, state):
 
 
 def _call(layer, x, training, *states):
-    """Call a layer or a cell, with ``training`` where it takes that."""
-    if "training" in inspect.signature(layer.call).parameters:
+    """Call a layer or a cell, with ``training``: a layer of Keras hands it on to the layers inside of it."""
+    if isinstance(layer, keras.Layer) or "training" in inspect.signature(layer.call).parameters:
         return layer(x, *states, training=training)
     return layer(x, *states)
 
