@@ -250,6 +250,8 @@ def chain_of_layers(model):
             raise ValueError(f"the layer {layer.name!r} {problem}")
     if not any(isinstance(layer, keras.layers.RNN) for layer in layers):
         raise ValueError(f"the model {model.name!r} has no recurrent layer")
+    if not model.built:
+        raise ValueError(f"the model {model.name!r} has no weights yet: give it an Input, or call it once")
     return layers
 
 
