@@ -394,10 +394,11 @@ def _flatten(model):
     if not isinstance(model, keras.Sequential):  # that is a chain by itself
         outputs = getattr(model, "outputs", None) or []
         others = [part.name for part in getattr(model, "operations", []) if not isinstance(part, keras.Layer)]
+        others += _not_in_chain(model)
         if others or len(outputs) != 1:
             raise ValueError(
                 f"the model {model.name!r} must be one chain of layers from ids to logits, sequential or functional; "
-                f"it has {len(outputs)} outputs, and beside its layers: {', '.join(others) or 'nothing'}"
+                f"it has {len(outputs)} outputs, and not in a chain: {', '.join(others) or 'nothing'}"
             )
     layers = []
     for layer in model.layers:
@@ -406,6 +407,20 @@ def _flatten(model):
         elif not isinstance(layer, keras.layers.InputLayer):
             layers.append(layer)
     return layers
+
+
+def _not_in_chain(model):
+    """Return the names of the layers of a functional model that were called more than once, or on several tensors."""
+    try:
+        config = model.get_config()
+    except NotImplementedError:  # a layer of one's own that cannot be saved
+        return []
+    names = []
+    for layer in config.get("layers", []):
+        nodes = layer["inbound_nodes"]  # one for each call; an input has none
+        if nodes and (len(nodes) > 1 or repr(nodes).count("'__keras_tensor__'") != 1):
+            names.append(layer["name"])
+    return names
 
 
 def _problem(layer):
