@@ -429,6 +429,8 @@ def _problem(layer):
         return "masks characters, and id 0 is a character like any other: build the model without a mask"
     if isinstance(layer, keras.layers.Bidirectional) or getattr(layer, "go_backwards", False):
         return "reads backwards, and a language model must not see what it is to predict"
+    if getattr(layer, "kernel_size", (1,)) != (1,) or hasattr(layer, "pool_size"):
+        return "looks at several characters at once, and step by step it sees one: use recurrent layers"
     if isinstance(layer, keras.layers.RNN) and not layer.return_sequences:
         return "must return sequences: one output for every character"
     return None
