@@ -393,12 +393,12 @@ def _flatten(model):
     """Return the layers of a model, with those of the models inside of it in their place."""
     if not isinstance(model, keras.Sequential):  # that is a chain by itself
         outputs = getattr(model, "outputs", None) or []
-        others = [part.name for part in getattr(model, "operations", []) if not isinstance(part, keras.Layer)]
-        others += _not_in_chain(model)
+        others = {part.name for part in getattr(model, "operations", []) if not isinstance(part, keras.Layer)}
+        others |= _not_in_chain(model)
         if others or len(outputs) != 1:
             raise ValueError(
                 f"the model {model.name!r} must be one chain of layers from ids to logits, sequential or functional; "
-                f"it has {len(outputs)} outputs, and not in a chain: {', '.join(others) or 'nothing'}"
+                f"it has {len(outputs)} outputs, and not in a chain: {', '.join(sorted(others)) or 'nothing'}"
             )
     layers = []
     for layer in model.layers:
@@ -414,12 +414,12 @@ def _not_in_chain(model):
     try:
         config = model.get_config()
     except NotImplementedError:  # a layer of one's own that cannot be saved
-        return []
-    names = []
+        return set()
+    names = set()
     for layer in config.get("layers", []):
         nodes = layer["inbound_nodes"]  # one for each call; an input has none
         if nodes and (len(nodes) > 1 or repr(nodes).count("'__keras_tensor__'") != 1):
-            names.append(layer["name"])
+            names.add(layer["name"])
     return names
 
 
