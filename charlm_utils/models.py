@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
+from charlm_utils.batching import check_sizes
 from charlm_utils.layers import FastGRU, FastLSTM
 
 
@@ -74,7 +75,7 @@ def build_model(
     Raises
     ------
     ValueError
-        If the cell is unknown, a size is below 1, the dropout is outside ``0 <= dropout < 1``, or
+        If the cell is unknown, a size is not an integer of at least 1, the dropout is outside ``0 <= dropout < 1``, or
         ``recurrent_dtype`` is unknown or given without ``fast``.
     """
     known = [name for name, kind in CELLS.items() if kind.fast or not fast]
@@ -82,15 +83,9 @@ def build_model(
         raise ValueError(f"cell must be one of {', '.join(known)}, got {cell!r}{' with fast=True' if fast else ''}")
     if recurrent_dtype != "float32" and not fast:
         raise ValueError(f"recurrent_dtype={recurrent_dtype!r} needs fast=True")
-    sizes = {
-        "vocab_size": vocab_size,
-        "units": units,
-        "num_layers": num_layers,
-        "embedding_dim": embedding_dim,
-    }
-    for name, size in sizes.items():
-        if size is not None and size < 1:
-            raise ValueError(f"{name} must be at least 1, got {size}")
+    check_sizes(vocab_size=vocab_size, units=units, num_layers=num_layers)
+    if embedding_dim is not None:
+        check_sizes(embedding_dim=embedding_dim)
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
     options = {"return_sequences": True, "return_state": True}

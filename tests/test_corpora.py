@@ -369,10 +369,10 @@ def test_a_text_too_short_to_validate_on_is_refused(length):
         split_corpus("x" * length)
 
 
-@pytest.mark.parametrize(("shape", "name"), [({"batch_size": 0}, "batch_size"), ({"time": -1}, "time")])
-def test_the_batch_shape_must_be_at_least_1(shape, name):
-    with pytest.raises(ValueError, match=f"{name} must be at least 1, got {shape[name]}"):
-        split_corpus("x" * 100, **shape)
+@pytest.mark.parametrize("name", ["batch_size", "time"])
+def test_the_batch_shape_must_be_at_least_1(name):
+    with pytest.raises(ValueError, match=f"{name} must be an integer of at least 1, got 0"):
+        split_corpus("x" * 100, **{name: 0})
 
 
 def test_the_empty_text_cannot_be_split():

@@ -201,7 +201,7 @@ def test_a_text_that_repeats_itself_is_learned_while_it_is_scored(learner):
     ("settings", "message"),
     [
         ({"learning_rate": -0.1}, "learning_rate must be at least 0, got -0.1"),
-        ({"time": 0}, "time must be above 0, got 0"),
+        ({"time": 0}, "time must be an integer of at least 1, got 0"),
         ({"clip_norm": 0}, "clip_norm must be above 0, got 0"),
         ({"ids": [1]}, "need at least 2 ids to score a text, got 1"),
         ({"ids": [1, 5]}, "ids must be between 0 and 4, got 5 at position 1"),
