@@ -157,8 +157,8 @@ def split_corpus(text, fractions=(0.9, 0.1), *, batch_size=1, time=1):
     Raises
     ------
     ValueError
-        If the fractions are not positive or do not sum to 1, a size is not an integer of at least 1, the first part has fewer than
-        ``batch_size * time + 1`` characters, or another part has fewer than 2.
+        If the fractions are not positive or do not sum to 1, a size is not an integer of at least 1, the first part
+        has fewer than ``batch_size * time + 1`` characters, or another part has fewer than 2.
     """
     if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-9:
         raise ValueError(f"fractions must be positive and sum to 1, got {fractions}")
