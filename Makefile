@@ -13,7 +13,7 @@ book: .venv/installed  ## build the HTML book and print where it is
 	@echo "The book: $(CURDIR)/_build/html/index.html"
 
 check: .venv/installed lint  ## check style and run the unit tests of the package, in a minute and a half
-	$(BIN)/pytest tests -m "not slow" -n $(WORKERS) --dist=worksteal
+	$(BIN)/pytest tests -m "not slow" -n $(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 test: .venv/installed lint  ## run everything that must hold
 	$(BIN)/pytest --nbval -n $(WORKERS) --dist=loadfile --no-loadscope-reorder
