@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 3  # on two cores; the third works while a kernel starts
 
-.PHONY: help book test lint outputs figures bench lock repository clean
+.PHONY: help book check test lint outputs figures bench lock repository clean
 
 help:  ## list the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -11,6 +11,9 @@ help:  ## list the verbs
 book: .venv/installed  ## build the HTML book and print where it is
 	$(BIN)/jupyter-book build . --all -W -n --keep-going
 	@echo "The book: $(CURDIR)/_build/html/index.html"
+
+check: .venv/installed lint  ## check style and run the unit tests of the package, in a minute and a half
+	$(BIN)/pytest tests -m "not slow" -n $(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 test: .venv/installed lint  ## run everything that must hold
 	$(BIN)/pytest --nbval -n $(WORKERS) --dist=loadfile --no-loadscope-reorder

@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from charlm_utils.batching import check_sizes
 from charlm_utils.files import bundled_data_dir, write_atomically
 
 _SHAKESPEARE_SYMBOLS = ",.?! \n:;-'"
@@ -156,14 +157,12 @@ def split_corpus(text, fractions=(0.9, 0.1), *, batch_size=1, time=1):
     Raises
     ------
     ValueError
-        If the fractions are not positive or do not sum to 1, a size is below 1, the first part has fewer than
-        ``batch_size * time + 1`` characters, or another part has fewer than 2.
+        If the fractions are not positive or do not sum to 1, a size is not an integer of at least 1, the first part
+        has fewer than ``batch_size * time + 1`` characters, or another part has fewer than 2.
     """
     if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-9:
         raise ValueError(f"fractions must be positive and sum to 1, got {fractions}")
-    for name, size in (("batch_size", batch_size), ("time", time)):
-        if size < 1:
-            raise ValueError(f"{name} must be at least 1, got {size}")
+    check_sizes(batch_size=batch_size, time=time)
     stops, total = [], 0.0
     for fraction in fractions[:-1]:
         total += fraction

@@ -178,14 +178,14 @@ def nats_while_learning(model, ids, *, learning_rate, time=64, clip_norm=1.0):
     Raises
     ------
     ValueError
-        Besides, if the rate is negative, or ``time`` or the clip norm is not above 0.
+        Besides, if the rate is negative, ``time`` is not an integer of at least 1, or the clip norm is not above 0.
     """
     ids = check_text(model, ids)
     if learning_rate < 0:
         raise ValueError(f"learning_rate must be at least 0, got {learning_rate}")
-    for name, value in (("time", time), ("clip_norm", clip_norm)):
-        if value <= 0:
-            raise ValueError(f"{name} must be above 0, got {value}")
+    check_sizes(time=time)
+    if clip_norm <= 0:
+        raise ValueError(f"clip_norm must be above 0, got {clip_norm}")
     weights, states, parts = model.get_weights(), zero_states(model, 1), []
     score_and_learn = _compiled_learning(model, keras.optimizers.SGD(float(learning_rate), global_clipnorm=clip_norm))
     try:

@@ -1,5 +1,6 @@
 """Networks from ids ``(batch, time)`` to logits ``(batch, time, vocab)``, with the state as an argument."""
 
+import contextlib
 import inspect
 import warnings
 import weakref
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
+from charlm_utils.batching import check_sizes
 from charlm_utils.layers import FastGRU, FastLSTM
 
 
@@ -73,7 +75,7 @@ def build_model(
     Raises
     ------
     ValueError
-        If the cell is unknown, a size is below 1, the dropout is outside ``0 <= dropout < 1``, or
+        If the cell is unknown, a size is not an integer of at least 1, the dropout is outside ``0 <= dropout < 1``, or
         ``recurrent_dtype`` is unknown or given without ``fast``.
     """
     known = [name for name, kind in CELLS.items() if kind.fast or not fast]
@@ -81,15 +83,9 @@ def build_model(
         raise ValueError(f"cell must be one of {', '.join(known)}, got {cell!r}{' with fast=True' if fast else ''}")
     if recurrent_dtype != "float32" and not fast:
         raise ValueError(f"recurrent_dtype={recurrent_dtype!r} needs fast=True")
-    sizes = {
-        "vocab_size": vocab_size,
-        "units": units,
-        "num_layers": num_layers,
-        "embedding_dim": embedding_dim,
-    }
-    for name, size in sizes.items():
-        if size is not None and size < 1:
-            raise ValueError(f"{name} must be at least 1, got {size}")
+    check_sizes(vocab_size=vocab_size, units=units, num_layers=num_layers)
+    if embedding_dim is not None:
+        check_sizes(embedding_dim=embedding_dim)
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
     options = {"return_sequences": True, "return_state": True}
@@ -185,7 +181,10 @@ def step(model, ids, states, prepared=None):
             rows = None
             new_states.append(state)
         elif isinstance(layer, keras.layers.RNN):
-            x, state = _call(layer.cell, tf.cast(x, layer.compute_dtype), False, _packed(layer, next(states)))
+            x = tf.cast(x, layer.compute_dtype)
+            state = _packed(layer, next(states))
+            with _dropout_drawn(layer, x, state):
+                x, state = _call(layer.cell, x, False, state)
             new_states.append(tf.nest.flatten(state))
         elif isinstance(layer, (keras.layers.Embedding, keras.layers.Dense)):
             x = layer(x)
@@ -246,6 +245,8 @@ def chain_of_layers(model):
             raise ValueError(f"the layer {layer.name!r} {problem}")
     if not any(isinstance(layer, keras.layers.RNN) for layer in layers):
         raise ValueError(f"the model {model.name!r} has no recurrent layer")
+    if not model.built:
+        raise ValueError(f"the model {model.name!r} has no weights yet: give it an Input, or call it once")
     return layers
 
 
@@ -298,17 +299,19 @@ def why_no_cudnn(layer):
     """
     if not isinstance(layer, (keras.layers.GRU, keras.layers.LSTM)):
         return f"it is a {type(layer).__name__}, neither GRU nor LSTM"
+    tanh = [keras.activations.tanh, keras.ops.tanh, tf.tanh]
+    sigmoid = [keras.activations.sigmoid, keras.ops.sigmoid, tf.sigmoid]
     needed = {
-        "activation": (layer.activation, keras.activations.tanh),
-        "recurrent_activation": (layer.recurrent_activation, keras.activations.sigmoid),
-        "use_bias": (layer.use_bias, True),
-        "unroll": (layer.unroll, False),
-        "recurrent_dropout": (layer.recurrent_dropout, 0),
-        "reset_after": (getattr(layer, "reset_after", True), True),
+        "activation": (layer.activation, tanh),
+        "recurrent_activation": (layer.recurrent_activation, sigmoid),
+        "use_bias": (layer.use_bias, [True]),
+        "unroll": (layer.unroll, [False]),
+        "recurrent_dropout": (layer.recurrent_dropout, [0]),
+        "reset_after": (getattr(layer, "reset_after", True), [True]),
     }
     for name, (value, wanted) in needed.items():
-        if value != wanted:
-            return f"{name}={getattr(value, '__name__', value)}, not {getattr(wanted, '__name__', wanted)}"
+        if value not in wanted:
+            return f"{name}={getattr(value, '__name__', value)}, not {getattr(wanted[0], '__name__', wanted[0])}"
     if layer.use_cudnn is False:
         return "use_cudnn=False"
     return None
@@ -328,16 +331,45 @@ def _run_recurrent(layer, x, state, training):
     if layer.return_state and not layer.stateful:
         outputs, *state = layer(x, initial_state=_packed(layer, state), training=training)
         return outputs, tf.nest.flatten(state)
-    x = tf.cast(x, layer.compute_dtype)
-    masks_wanted = training and hasattr(layer.cell, "get_dropout_mask")
-    if masks_wanted:  # drawn before the loop, as the layer does when it is called
-        layer.cell.get_dropout_mask(x[:, 0])
-        layer.cell.get_recurrent_dropout_mask(state[0])
-    _, outputs, state = layer.inner_loop(x, _packed(layer, state), None, training)
-    if masks_wanted:
-        layer.cell.reset_dropout_mask()
-        layer.cell.reset_recurrent_dropout_mask()
+    engine = _Engine(name="engine", dtype=layer.dtype_policy)
+    outputs, state = engine(x, _packed(layer, state), layer=layer, training=training)
     return outputs, tf.nest.flatten(state)
+
+
+class _Engine(keras.layers.Layer):
+    """Runs a recurrent layer's own loop and returns its outputs and states.
+
+    Keras casts inputs, states and weights to the type that a layer computes in when it calls a layer, so this is one.
+    """
+
+    def call(self, x, state, *, layer, training):
+        """Run the loop over time."""
+        with _dropout_drawn(layer, x[:, 0], state):
+            _, outputs, state = layer.inner_loop(x, state, None, training)
+        return outputs, state
+
+
+@contextlib.contextmanager
+def _dropout_drawn(layer, x, state):
+    """Draw the dropout masks of a layer's cells before its loop and drop them after it, as a call of the layer does.
+
+    A mask drawn inside a compiled loop is of no use outside of it, but the cell would keep it for its next call.
+    """
+    stacked = isinstance(layer.cell, keras.layers.StackedRNNCells)
+    cells = layer.cell.cells if stacked else [layer.cell]
+    parts = state if stacked else [state]
+    droppers = [cell for cell in cells if hasattr(cell, "get_dropout_mask")]
+    for cell, part in zip(cells, parts, strict=True):
+        if cell in droppers:
+            cell.get_dropout_mask(x)
+            cell.get_recurrent_dropout_mask(tf.nest.flatten(part)[0])
+        x = tf.nest.flatten(part)[0]  # as wide as what the next cell of a stack reads
+    try:
+        yield
+    finally:
+        for cell in droppers:
+            cell.reset_dropout_mask()
+            cell.reset_recurrent_dropout_mask()
 
 
 def _packed(layer, state):
@@ -348,8 +380,8 @@ def _packed(layer, state):
 
 
 def _call(layer, x, training, *states):
-    """Call a layer or a cell, with ``training`` where it takes that."""
-    if "training" in inspect.signature(layer.call).parameters:
+    """Call a layer or a cell, with ``training``: a layer of Keras hands it on to the layers inside of it."""
+    if isinstance(layer, keras.Layer) or "training" in inspect.signature(layer.call).parameters:
         return layer(x, *states, training=training)
     return layer(x, *states)
 
@@ -358,11 +390,12 @@ def _flatten(model):
     """Return the layers of a model, with those of the models inside of it in their place."""
     if not isinstance(model, keras.Sequential):  # that is a chain by itself
         outputs = getattr(model, "outputs", None) or []
-        others = [part.name for part in getattr(model, "operations", []) if not isinstance(part, keras.Layer)]
+        others = {part.name for part in getattr(model, "operations", []) if not isinstance(part, keras.Layer)}
+        others |= _not_in_chain(model)
         if others or len(outputs) != 1:
             raise ValueError(
                 f"the model {model.name!r} must be one chain of layers from ids to logits, sequential or functional; "
-                f"it has {len(outputs)} outputs, and beside its layers: {', '.join(others) or 'nothing'}"
+                f"it has {len(outputs)} outputs, and not in a chain: {', '.join(sorted(others)) or 'nothing'}"
             )
     layers = []
     for layer in model.layers:
@@ -373,12 +406,28 @@ def _flatten(model):
     return layers
 
 
+def _not_in_chain(model):
+    """Return the names of the layers of a functional model that were called more than once, or on several tensors."""
+    try:
+        config = model.get_config()
+    except NotImplementedError:  # a layer of one's own that cannot be saved
+        return set()
+    names = set()
+    for layer in config.get("layers", []):
+        nodes = layer["inbound_nodes"]  # one for each call; an input has none
+        if nodes and (len(nodes) > 1 or repr(nodes).count("'__keras_tensor__'") != 1):
+            names.add(layer["name"])
+    return names
+
+
 def _problem(layer):
     """Say what keeps a layer from being run with the state as an argument; None if nothing does."""
     if isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False):
         return "masks characters, and id 0 is a character like any other: build the model without a mask"
     if isinstance(layer, keras.layers.Bidirectional) or getattr(layer, "go_backwards", False):
         return "reads backwards, and a language model must not see what it is to predict"
+    if getattr(layer, "kernel_size", (1,)) != (1,) or hasattr(layer, "pool_size"):
+        return "looks at several characters at once, and step by step it sees one: use recurrent layers"
     if isinstance(layer, keras.layers.RNN) and not layer.return_sequences:
         return "must return sequences: one output for every character"
     return None

@@ -1,9 +1,13 @@
+import re
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from charlm_utils.batching import (
+    check_ids,
+    check_sizes,
     context_target_pairs,
     contiguous_batches,
     cursor_batches,
@@ -16,7 +20,6 @@ from charlm_utils.vocabulary import Vocabulary
 GENERATORS = [cursor_batches, contiguous_batches, unrolled_batches]
 PAIRS = [cursor_batches, contiguous_batches]
 
-thorough = settings(deadline=None, max_examples=150)
 sizes = st.tuples(st.integers(1, 5), st.integers(1, 6), st.integers(0, 70))  # batch size, time, further characters
 
 
@@ -66,7 +69,6 @@ def naive_unrolled(ids, batch_size, num_unrollings):
     return items
 
 
-@thorough
 @given(sizes)
 def test_cursor_batches_equal_a_plain_double_loop(size):
     batch_size, time, more = size
@@ -74,7 +76,6 @@ def test_cursor_batches_equal_a_plain_double_loop(size):
     assert plain(cursor_batches(ids, batch_size, time)) == naive_cursor(ids, batch_size, time)
 
 
-@thorough
 @given(sizes)
 def test_contiguous_batches_equal_a_plain_double_loop(size):
     batch_size, time, more = size
@@ -82,7 +83,6 @@ def test_contiguous_batches_equal_a_plain_double_loop(size):
     assert plain(contiguous_batches(ids, batch_size, time)) == naive_contiguous(ids, batch_size, time)
 
 
-@thorough
 @given(sizes)
 def test_unrolled_batches_equal_a_plain_double_loop(size):
     batch_size, num_unrollings, more = size
@@ -91,7 +91,6 @@ def test_unrolled_batches_equal_a_plain_double_loop(size):
     assert items == naive_unrolled(ids, batch_size, num_unrollings)
 
 
-@thorough
 @given(st.integers(1, 9), st.integers(1, 40))
 def test_context_target_pairs_equal_a_plain_double_loop(time, more):
     ids = random_ids(time + more)
@@ -177,52 +176,75 @@ def test_a_list_of_ids_will_do(batches):
     np.testing.assert_array_equal(from_list, from_array)
 
 
-@pytest.mark.parametrize("batches", [*GENERATORS, lambda ids, _, time: context_target_pairs(ids, time)])
-@pytest.mark.parametrize("ids", [np.zeros((20, 20), np.int32), np.zeros(400), np.array(["a"] * 400)])
-def test_ids_must_be_a_row_of_integers(batches, ids):
-    with pytest.raises(ValueError, match="1-D array of integers"):
-        list(batches(ids, 2, 3))
-
-
-@pytest.mark.parametrize("batches", GENERATORS)
-@pytest.mark.parametrize("size", [0, -1])
-def test_batch_size_must_be_at_least_1(batches, size):
-    with pytest.raises(ValueError, match=f"batch_size must be at least 1, got {size}"):
-        list(batches(np.arange(50), size, 3))
+# --- the one check of ids, the one check of sizes, and who asks them ---
 
 
 @pytest.mark.parametrize(
-    ("call", "name"),
+    ("ids", "settings", "message"),
     [
-        (lambda size: list(cursor_batches(np.arange(50), 2, size)), "time"),
-        (lambda size: list(contiguous_batches(np.arange(50), 2, size)), "time"),
-        (lambda size: list(unrolled_batches(np.arange(50), 2, size)), "num_unrollings"),
-        (lambda size: context_target_pairs(np.arange(50), size), "time"),
+        ([[0, 1], [1, 2]], {}, r"ids must be a 1-D array of integers, got shape \(2, 2\) of int64"),
+        (3, {}, r"ids must be a 1-D array of integers, got shape \(\) of int64"),
+        ([0.0, 1.0], {}, r"ids must be a 1-D array of integers, got shape \(2,\) of float64"),
+        ([True, False], {}, r"ids must be a 1-D array of integers, got shape \(2,\) of bool"),
+        (["a", "b"], {}, r"ids must be a 1-D array of integers, got shape \(2,\) of <U1"),
+        ([0, 1], {"least": 3}, "need at least 3 ids, got 2"),
+        ([], {"least": 1, "purpose": " to be happy"}, "need at least 1 ids to be happy, got 0"),
+        ([0, 1, 5, 1], {"vocab_size": 5}, "ids must be between 0 and 4, got 5 at position 2"),
+        ([0, -1, 4, 1], {"vocab_size": 5}, "ids must be between 0 and 4, got -1 at position 1"),
     ],
 )
-@pytest.mark.parametrize("size", [0, -1])
-def test_number_of_steps_must_be_at_least_1_and_goes_by_its_own_name(call, name, size):
-    with pytest.raises(ValueError, match=f"^{name} must be at least 1, got {size}"):
-        call(size)
+def test_what_is_no_row_of_ids_is_refused_and_named(ids, settings, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        check_ids(ids, **settings)
 
 
-@pytest.mark.parametrize("batches", PAIRS)
-def test_a_text_that_does_not_fill_one_batch_is_refused(batches):
-    assert len(list(batches(np.arange(16), 3, 5))) == 1
-    with pytest.raises(ValueError, match="batch_size=3 and time=5 need at least 16 characters, got 15"):
-        list(batches(np.arange(15), 3, 5))
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.uint16, np.int32, np.int64])
+def test_ids_within_the_limits_come_back_in_their_type(dtype):
+    ids = np.array([0, 4, 2], dtype)
+    assert check_ids(ids, least=3, vocab_size=5) is ids
+    assert check_ids([0, 4], least=2, vocab_size=5).tolist() == [0, 4]
+    assert check_ids([]).tolist() == []
 
 
-@pytest.mark.parametrize("n", [17, 16, 15, 3, 0])
-def test_an_unrolled_segment_too_short_is_refused_and_the_need_is_true(n):
-    assert len(list(unrolled_batches(np.arange(18), 3, 5))) == 1
-    with pytest.raises(ValueError, match=f"num_unrollings=5 need at least 18 characters, got {n}"):
-        list(unrolled_batches(np.arange(n), 3, 5))
+def test_a_foreign_id_is_found_far_into_a_long_text():
+    ids = np.zeros(2**20 + 10, np.uint8)  # more than one piece
+    ids[-3] = 7
+    assert check_ids(ids, vocab_size=8) is ids
+    with pytest.raises(ValueError, match=f"between 0 and 6, got 7 at position {2**20 + 7}$"):
+        check_ids(ids, vocab_size=7)
 
 
-def test_a_text_without_a_target_is_refused():
-    with pytest.raises(ValueError, match="needs at least 6 characters, got 5"):
+@pytest.mark.parametrize("size", [0, -1, 2.0, "3", None, True, np.float32(2)])
+def test_what_is_no_size_is_refused_by_name(size):
+    with pytest.raises(ValueError, match=f"^length must be an integer of at least 1, got {re.escape(repr(size))}$"):
+        check_sizes(width=1, length=size)
+    check_sizes(width=1, length=np.int64(2))
+
+
+@pytest.mark.parametrize("batches", GENERATORS)
+def test_the_batches_ask_for_ids_that_fill_one_of_them(batches):
+    steps = "num_unrollings" if batches is unrolled_batches else "time"
+    needed = 18 if batches is unrolled_batches else 16
+    assert len(list(batches(np.arange(needed), 3, 5))) == 1
+    with pytest.raises(
+        ValueError, match=f"need at least {needed} ids for batch_size=3 and {steps}=5, got {needed - 1}"
+    ):
+        list(batches(np.arange(needed - 1), 3, 5))
+    with pytest.raises(ValueError, match="1-D array of integers"):
+        list(batches(np.zeros(50), 3, 5))
+    with pytest.raises(ValueError, match="^batch_size must be"):
+        list(batches(np.arange(50), 0, 5))
+    with pytest.raises(ValueError, match=f"^{steps} must be"):
+        list(batches(np.arange(50), 3, 0))
+
+
+def test_pairs_of_context_and_target_ask_for_one_target():
+    with pytest.raises(ValueError, match="need at least 6 ids for time=5, got 5"):
         context_target_pairs(np.arange(5), 5)
+    with pytest.raises(ValueError, match="1-D array of integers"):
+        context_target_pairs(np.zeros(50), 5)
+    with pytest.raises(ValueError, match="^time must be"):
+        context_target_pairs(np.arange(5), 0)
 
 
 NAMES = ["Rex", "Allo", "Minmi", "Mei"]
@@ -240,7 +262,6 @@ def test_pad_names_takes_a_length_and_another_padding():
     assert [VOCABULARY.decode(row) for row in rows] == ["Rex----", "Allo---", "Minmi--", "Mei----"]
 
 
-@thorough
 @given(st.lists(st.text("ab c\u03b1\U0001f996", max_size=8), min_size=1, max_size=6), st.integers(1, 5))
 def test_padded_names_decode_to_the_names(names, more):
     vocabulary = Vocabulary("\U0001f996\n\u03b1c ab")

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from charlm_utils.vocabulary import Vocabulary
 
+pytestmark = pytest.mark.slow
 tf1 = tf.compat.v1
 PAGE = Path(__file__).resolve().parent.parent / "calls.md"
 HEADER = ["what it was called → what it is called", "now", "`tf1`", "source"]

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from charlm_utils.cells import gru_step, lstm_step, rnn_step
@@ -52,7 +52,6 @@ def as_list(state):
 
 
 @every_kind
-@settings(deadline=None, max_examples=25)
 @given(batch=size, features=size, units=size, seed=st.integers(0, 2**32 - 1))
 def test_step_equals_keras_for_any_shape(kind, batch, features, units, seed):
     draw = np.random.default_rng(seed)

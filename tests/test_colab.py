@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
 PRESENT = ("tensorflow", "matplotlib", "ipykernel")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from charlm_utils.corpora import (
@@ -27,8 +27,6 @@ from charlm_utils.files import bundled_data_dir
 BUNDLED = ["play", "story", "genera"]
 REAL = ["shakespeare", "anna", "warpeace", "dinos"]
 TEXT = "First line\n\n  \u0391\u03bd\u03ae\u03c1 and a mammoth \U0001f9a3\n" * 40
-
-quick = settings(deadline=None, max_examples=100)
 
 
 def contents(folder):
@@ -322,7 +320,6 @@ def test_a_missing_text_file_is_reported_as_missing(tmp_path):
 # splitting
 
 
-@quick
 @given(st.integers(80, 5000), st.lists(st.integers(1, 5), min_size=1, max_size=4))
 def test_the_parts_of_a_split_are_contiguous_and_complete(length, weights):
     text = "".join(map(chr, range(length)))
@@ -369,10 +366,10 @@ def test_a_text_too_short_to_validate_on_is_refused(length):
         split_corpus("x" * length)
 
 
-@pytest.mark.parametrize(("shape", "name"), [({"batch_size": 0}, "batch_size"), ({"time": -1}, "time")])
-def test_the_batch_shape_must_be_at_least_1(shape, name):
-    with pytest.raises(ValueError, match=f"{name} must be at least 1, got {shape[name]}"):
-        split_corpus("x" * 100, **shape)
+@pytest.mark.parametrize("name", ["batch_size", "time"])
+def test_the_batch_shape_must_be_at_least_1(name):
+    with pytest.raises(ValueError, match=f"{name} must be an integer of at least 1, got 0"):
+        split_corpus("x" * 100, **{name: 0})
 
 
 def test_the_empty_text_cannot_be_split():
@@ -397,7 +394,6 @@ def test_clean_lines_removes_tabs_outer_blanks_and_empty_lines(text, cleaned):
     assert clean_lines(text) == cleaned
 
 
-@quick
 @given(st.text("ab \t\n\u3000"))
 def test_clean_lines_keeps_every_letter_in_order_and_has_nothing_left_to_do(text):
     cleaned = clean_lines(text)
@@ -412,7 +408,6 @@ def test_reduce_alphabet_lowers_letters_and_blanks_all_but_the_kept_symbols():
     assert reduce_alphabet(text) == "king:\nhello, world? it's  -fold; 'tis      caf ! "
 
 
-@quick
 @given(st.text(st.characters(max_codepoint=127)))
 def test_a_reduced_text_has_at_most_36_symbols_and_its_old_length(text):
     reduced = reduce_alphabet(text)

@@ -7,7 +7,13 @@ import pytest
 import tensorflow as tf
 
 from charlm_utils import evaluation
-from charlm_utils.evaluation import evaluate, evaluate_windows, nats_per_position, nats_while_learning
+from charlm_utils.evaluation import (
+    evaluate,
+    evaluate_windows,
+    nats_in_windows,
+    nats_per_position,
+    nats_while_learning,
+)
 from charlm_utils.models import build_model, forward, zero_states
 
 VOCAB, UNITS, EMBEDDING = 5, 6, 3
@@ -81,7 +87,7 @@ def test_evaluate_scores_a_list_and_leaves_the_weights(sharp_model):
 
 def test_nats_per_position_are_those_of_longer_and_longer_beginnings(sharp_model):
     text = LONG[:40]
-    nats = evaluation.nats_per_position(sharp_model, text)
+    nats = nats_per_position(sharp_model, text)
     assert nats.shape == (39,)
     totals = [naive_nats(sharp_model.get_weights(), text[:n]) * (n - 1) for n in range(2, 41)]
     np.testing.assert_allclose(np.cumsum(nats), totals, atol=1e-3)
@@ -91,39 +97,43 @@ def test_nats_per_position_are_those_of_longer_and_longer_beginnings(sharp_model
 def test_every_window_is_a_text_of_its_own_and_no_target_is_scored_twice(sharp_model, monkeypatch, rows):
     monkeypatch.setattr(evaluation, "_WINDOW_ROWS", rows)
     text = LONG[:48]  # 47 targets: seven windows of 6 and a rest
-    nats = evaluation.nats_in_windows(sharp_model, text, 6)
+    nats = nats_in_windows(sharp_model, text, 6)
     assert nats.shape == (7, 6)
     for row, start in zip(nats, range(0, 42, 6), strict=True):
-        expected = evaluation.nats_per_position(sharp_model, text[start : start + 7])
+        expected = nats_per_position(sharp_model, text[start : start + 7])
         np.testing.assert_allclose(row, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("time", [0, 48])
 def test_windows_longer_than_the_text_are_refused(sharp_model, time):
     with pytest.raises(ValueError, match=f"time must be between 1 and 47, got {time}"):
-        evaluation.nats_in_windows(sharp_model, LONG[:48], time)
-    assert evaluation.nats_in_windows(sharp_model, LONG[:48], 47).shape == (1, 47)
+        nats_in_windows(sharp_model, LONG[:48], time)
+    assert nats_in_windows(sharp_model, LONG[:48], 47).shape == (1, 47)
 
 
 def test_scoring_is_traced_once_whatever_the_length(sharp_model):
     for n in (2, 17, 1500):
         evaluate(sharp_model, LONG[:n])
-    evaluation.nats_in_windows(sharp_model, LONG[:100], 9)
+    nats_in_windows(sharp_model, LONG[:100], 9)
     assert evaluation._score(sharp_model).experimental_get_tracing_count() == 1
 
 
-@pytest.mark.parametrize(
-    ("ids", "message"),
-    [
-        ([], "at least 2 ids to score a text, got 0"),
-        ([1], "at least 2 ids to score a text, got 1"),
-        ([0, VOCAB, 1], "ids must be between 0 and 4, got 5 at position 1"),
-        ([3, -1, 1], "ids must be between 0 and 4, got -1 at position 1"),
-    ],
-)
-def test_evaluate_refuses_too_few_or_foreign_ids(sharp_model, ids, message):
-    with pytest.raises(ValueError, match=message):
-        evaluate(sharp_model, ids)
+CALLS = {
+    "evaluate": evaluate,
+    "evaluate in rows": lambda model, ids: evaluate(model, ids, rows=2),
+    "nats_per_position": nats_per_position,
+    "nats_in_windows": lambda model, ids: nats_in_windows(model, ids, 1),
+    "evaluate_windows": lambda model, ids: evaluate_windows(model, ids, 1),
+    "nats_while_learning": lambda model, ids: nats_while_learning(model, ids, learning_rate=0.1),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+def test_too_few_or_foreign_ids_are_refused(sharp_model, call):
+    with pytest.raises(ValueError, match="need at least 2 ids to score a text, got 1"):
+        call(sharp_model, [1])
+    with pytest.raises(ValueError, match="ids must be between 0 and 4, got 5 at position 1"):
+        call(sharp_model, [0, VOCAB, 1])
 
 
 @pytest.mark.parametrize("rows", [2, 7, 64])
@@ -201,10 +211,8 @@ def test_a_text_that_repeats_itself_is_learned_while_it_is_scored(learner):
     ("settings", "message"),
     [
         ({"learning_rate": -0.1}, "learning_rate must be at least 0, got -0.1"),
-        ({"time": 0}, "time must be above 0, got 0"),
+        ({"time": 0}, "time must be an integer of at least 1, got 0"),
         ({"clip_norm": 0}, "clip_norm must be above 0, got 0"),
-        ({"ids": [1]}, "need at least 2 ids to score a text, got 1"),
-        ({"ids": [1, 5]}, "ids must be between 0 and 4, got 5 at position 1"),
     ],
 )
 def test_what_is_out_of_range_is_refused(learner, settings, message):
@@ -256,15 +264,6 @@ def test_scores_do_not_depend_on_how_many_windows_a_step_takes(window_model, mon
         assert evaluate_windows(window_model, WINDOW_IDS, TIME) == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("ids", "time", "message"),
-    [
-        ([1], 1, "need at least 2 ids to score a text, got 1"),
-        ([0, 1, 5], 1, "ids must be between 0 and 4, got 5 at position 2"),
-        ([0, 1, 2], 3, "need at least 4 ids for time=3, got 3"),
-        ([0, 1, 2], 0, "time must be an integer of at least 1, got 0"),
-    ],
-)
-def test_windows_of_too_few_or_foreign_ids_are_refused(window_model, ids, time, message):
-    with pytest.raises(ValueError, match=message):
-        evaluate_windows(window_model, np.array(ids), time)
+def test_a_text_without_a_whole_window_is_refused(window_model):
+    with pytest.raises(ValueError, match="need at least 4 ids for time=3, got 3"):
+        evaluate_windows(window_model, np.arange(3), 3)

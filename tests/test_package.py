@@ -1,5 +1,6 @@
 """The package as others install it, and the rules of the repository."""
 
+import ast
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 import set_repository as repository_tool
 
 ROOT = Path(__file__).resolve().parent.parent
+MODULES = {path.stem: ast.parse(path.read_text("utf-8")) for path in sorted((ROOT / "charlm_utils").glob("*.py"))}
 
 
 def test_wheel_stands_alone_with_its_data(tmp_path):
@@ -40,16 +42,61 @@ def test_lock_file_has_hashes_and_no_addresses():
     assert lock.count("--hash=sha256:") >= len(pins)
 
 
-def test_modules_and_functions_are_short():
-    import ast
+def imported_by(module):
+    """Return the modules of the package that one of them imports, inside of functions too, and the names it takes."""
+    modules, names = set(), set()
+    for node in ast.walk(MODULES[module]):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name.removeprefix("charlm_utils.") for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports by a relative name"
+            origin = node.module.removeprefix("charlm_utils.")
+            taken = {alias.name for alias in node.names}
+            if node.module == "charlm_utils":
+                modules |= taken
+            elif origin in MODULES:
+                modules.add(origin)
+                names |= taken
+    return modules & set(MODULES), names
 
-    for path in (ROOT / "charlm_utils").glob("*.py"):
-        text = path.read_text("utf-8")
-        assert len(text.splitlines()) < 200, path.name
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef):
-                start = node.body[1].lineno if ast.get_docstring(node) and len(node.body) > 1 else node.lineno
-                assert node.end_lineno - start < 30, f"{path.name}: {node.name}"
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_says_in_one_line_what_is_inside(module):
+    first, *rest = ast.get_docstring(MODULES[module]).split("\n")
+    assert first.endswith(".") and len(first) > 20
+    assert not rest or rest[0] == ""
+
+
+def test_imports_between_modules_run_one_way():
+    waiting = {module: imported_by(module)[0] for module in MODULES}
+    while waiting:
+        ready = {module for module, needed in waiting.items() if not needed & set(waiting)}
+        assert ready, f"these import each other: {waiting}"
+        waiting = {module: needed for module, needed in waiting.items() if module not in ready}
+
+
+def private(name):
+    return name.startswith("_") and not name.startswith("__")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_private_name_of_another_module_is_used(module):
+    modules, names = imported_by(module)
+    assert not {name for name in names if private(name)}
+    for node in ast.walk(MODULES[module]):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and private(node.attr):
+            assert node.value.id not in modules, ast.unparse(node)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_is_hung_on_objects_of_others(module):
+    for node in ast.walk(MODULES[module]):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("setattr", "delattr"), ast.unparse(node)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            owner = ast.unparse(node.value)
+            assert owner not in ("model", "layer", "optimizer"), ast.unparse(node)
+            assert owner == "self" or not private(node.attr), ast.unparse(node)
 
 
 def test_every_dependency_is_justified():

@@ -49,7 +49,23 @@ def test_pick_takes_keywords_only():
 def test_session_line_names_device_and_scale_and_offers_full_on_a_gpu(monkeypatch, gpus, scale, start, offers_full):
     monkeypatch.setenv("CHARLM_SCALE", scale)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda gpu, growing: None)
     line = describe_session()
     assert line.startswith(start)
     assert ("CHARLM_SCALE" in line) == offers_full
     assert "\n" not in line
+
+
+@pytest.mark.parametrize("in_use", [False, True])
+def test_session_asks_every_gpu_to_take_memory_as_it_is_needed_unless_it_is_in_use(monkeypatch, in_use):
+    asked = []
+
+    def ask(gpu, growing):
+        asked.append((gpu, growing))
+        if in_use:
+            raise RuntimeError("cannot be set after the GPU was initialized")
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["first", "second"])
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", ask)
+    assert describe_session().startswith("device: GPU")
+    assert asked == [("first", True), ("second", True)]

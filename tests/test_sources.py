@@ -14,6 +14,8 @@ from charlm_utils.batching import contiguous_batches, make_dataset, pad_names, u
 from charlm_utils.corpora import CORPORA, load_corpus, reduce_alphabet, split_corpus
 from charlm_utils.vocabulary import Vocabulary
 
+pytestmark = pytest.mark.slow
+
 
 def source_file(name):
     folder = os.environ.get("CHARLM_DATA_DIR")
