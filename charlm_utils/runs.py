@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "checkpoint.npz"  # of a training that is under way, with the settings it was begun with:
 UNFINISHED = "unfinished.json"
+_INSTRUCTIONS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16")  # that speeds depend on
 _LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -76,6 +77,61 @@ def save_run(folder, model, vocabulary, record):
     write_atomically(folder / "weights.npz", weights)
     vocabulary.save(folder / "vocabulary.json")
     write_atomically(folder / "run.json", text)
+
+
+def load_results(name):
+    """Load what an experiment of the folder ``experiments/`` found.
+
+    Parameters
+    ----------
+    name : str
+        Of the script and of its file, ``data/experiments/NAME.json``.
+
+    Returns
+    -------
+    dict
+        ``question``, ``answer``, ``effect``, ``chapter``, ``settings``, ``minutes``, ``provenance``, and ``results``: a
+        list of single results, each with its ``arm``, its ``seed`` (None where nothing is drawn) and its figures.
+
+    Raises
+    ------
+    ValueError
+        If there is no experiment of that name.
+    """
+    folder = bundled_data_dir() / "experiments"
+    known = sorted(path.stem for path in folder.glob("*.json"))
+    if name not in known:
+        raise ValueError(f"no experiment {name!r}; there are: {', '.join(known)}")
+    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def load_speeds():
+    """Load what ``make bench`` measured, as a dictionary.
+
+    Returns
+    -------
+    dict
+        ``"machines"`` describes each processor; every other key is a benchmark with a list of rows. A row has ``name``,
+        ``group``, ``machine`` (a key of ``machines``), ``characters_per_second`` (the median of the rounds) with
+        ``slowest`` and ``fastest``, and ``ratio``: how many times as fast as this one the first of its group is.
+    """
+    return json.loads((bundled_data_dir() / "speeds.json").read_text(encoding="utf-8"))
+
+
+def describe_machine():
+    """Return what timings and the last digits of results depend on: processor, its instructions, cores, versions."""
+    import keras
+    import tensorflow as tf
+
+    return {
+        "processor": _processor().get("model name", platform.processor()),
+        "instructions": [name for name in _INSTRUCTIONS if name in _processor().get("flags", "").split()],
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+    }
 
 
 def _packed_weights(model):
@@ -261,75 +317,15 @@ def _runs_dir(runs_dir):
 
 
 def _provenance(record):
-    import keras
     import tensorflow as tf
 
     corpus = CORPORA.get(record.get("corpus"))
-    return {
+    made = {
         "corpus_sha256": corpus and corpus.sha256,
         "date": datetime.date.today().isoformat(),
-        "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "machine": platform.machine(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "devices": [device.device_type for device in tf.config.list_physical_devices()],
     }
-
-
-def load_results(name):
-    """Load what an experiment of the folder ``experiments/`` found.
-
-    Parameters
-    ----------
-    name : str
-        Of the script and of its file, ``data/experiments/NAME.json``.
-
-    Returns
-    -------
-    dict
-        ``question``, ``answer``, ``effect``, ``chapter``, ``settings``, ``minutes``, ``provenance``, and ``results``: a
-        list of single results, each with its ``arm``, its ``seed`` (None where nothing is drawn) and its figures.
-
-    Raises
-    ------
-    ValueError
-        If there is no experiment of that name.
-    """
-    folder = bundled_data_dir() / "experiments"
-    known = sorted(path.stem for path in folder.glob("*.json"))
-    if name not in known:
-        raise ValueError(f"no experiment {name!r}; there are: {', '.join(known)}")
-    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def load_speeds():
-    """Load what ``make bench`` measured, as a dictionary.
-
-    Returns
-    -------
-    dict
-        ``"machines"`` describes each processor; every other key is a benchmark with a list of rows. A row has ``name``,
-        ``group``, ``machine`` (a key of ``machines``), ``characters_per_second`` (the median of the rounds) with
-        ``slowest`` and ``fastest``, and ``ratio``: how many times as fast as this one the first of its group is.
-    """
-    return json.loads((bundled_data_dir() / "speeds.json").read_text(encoding="utf-8"))
-
-
-def describe_machine():
-    """Return what timings and the last digits of results depend on: processor, its instructions, cores, versions."""
-    return {
-        "processor": _processor().get("model name", platform.processor()),
-        "instructions": [name for name in _INSTRUCTIONS if name in _processor().get("flags", "").split()],
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "numpy": np.__version__,
-    }
-
-
-_INSTRUCTIONS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16")
+    return made | describe_machine()
 
 
 def _processor():
