@@ -79,61 +79,6 @@ def save_run(folder, model, vocabulary, record):
     write_atomically(folder / "run.json", text)
 
 
-def load_results(name):
-    """Load what an experiment of the folder ``experiments/`` found.
-
-    Parameters
-    ----------
-    name : str
-        Of the script and of its file, ``data/experiments/NAME.json``.
-
-    Returns
-    -------
-    dict
-        ``question``, ``answer``, ``effect``, ``chapter``, ``settings``, ``minutes``, ``provenance``, and ``results``: a
-        list of single results, each with its ``arm``, its ``seed`` (None where nothing is drawn) and its figures.
-
-    Raises
-    ------
-    ValueError
-        If there is no experiment of that name.
-    """
-    folder = bundled_data_dir() / "experiments"
-    known = sorted(path.stem for path in folder.glob("*.json"))
-    if name not in known:
-        raise ValueError(f"no experiment {name!r}; there are: {', '.join(known)}")
-    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def load_speeds():
-    """Load what ``make bench`` measured, as a dictionary.
-
-    Returns
-    -------
-    dict
-        ``"machines"`` describes each processor; every other key is a benchmark with a list of rows. A row has ``name``,
-        ``group``, ``machine`` (a key of ``machines``), ``characters_per_second`` (the median of the rounds) with
-        ``slowest`` and ``fastest``, and ``ratio``: how many times as fast as this one the first of its group is.
-    """
-    return json.loads((bundled_data_dir() / "speeds.json").read_text(encoding="utf-8"))
-
-
-def describe_machine():
-    """Return what timings and the last digits of results depend on: processor, its instructions, cores, versions."""
-    import keras
-    import tensorflow as tf
-
-    return {
-        "processor": _processor().get("model name", platform.processor()),
-        "instructions": [name for name in _INSTRUCTIONS if name in _processor().get("flags", "").split()],
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "numpy": np.__version__,
-    }
-
-
 def _packed_weights(model):
     """Return the bytes of ``weights.npz``."""
     arrays = {}
@@ -263,6 +208,61 @@ def unfinished_run(folder, settings):
         raise
     _remove(folder, CHECKPOINT)
     _remove(folder, UNFINISHED)
+
+
+def load_results(name):
+    """Load what an experiment of the folder ``experiments/`` found.
+
+    Parameters
+    ----------
+    name : str
+        Of the script and of its file, ``data/experiments/NAME.json``.
+
+    Returns
+    -------
+    dict
+        ``question``, ``answer``, ``effect``, ``chapter``, ``settings``, ``minutes``, ``provenance``, and ``results``: a
+        list of single results, each with its ``arm``, its ``seed`` (None where nothing is drawn) and its figures.
+
+    Raises
+    ------
+    ValueError
+        If there is no experiment of that name.
+    """
+    folder = bundled_data_dir() / "experiments"
+    known = sorted(path.stem for path in folder.glob("*.json"))
+    if name not in known:
+        raise ValueError(f"no experiment {name!r}; there are: {', '.join(known)}")
+    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def load_speeds():
+    """Load what ``make bench`` measured, as a dictionary.
+
+    Returns
+    -------
+    dict
+        ``"machines"`` describes each processor; every other key is a benchmark with a list of rows. A row has ``name``,
+        ``group``, ``machine`` (a key of ``machines``), ``characters_per_second`` (the median of the rounds) with
+        ``slowest`` and ``fastest``, and ``ratio``: how many times as fast as this one the first of its group is.
+    """
+    return json.loads((bundled_data_dir() / "speeds.json").read_text(encoding="utf-8"))
+
+
+def describe_machine():
+    """Return what timings and the last digits of results depend on: processor, its instructions, cores, versions."""
+    import keras
+    import tensorflow as tf
+
+    return {
+        "processor": _processor().get("model name", platform.processor()),
+        "instructions": [name for name in _INSTRUCTIONS if name in _processor().get("flags", "").split()],
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+    }
 
 
 def _write_settings(folder, settings):
