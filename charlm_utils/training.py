@@ -203,7 +203,6 @@ class _Loop:
         self.clip_norm = clip_norm
         self.replicas = replicas
         self.batches = partial(contiguous_batches, ids, *shape)  # called anew for every epoch
-        next(self.batches())  # raises if the text is too short
         self.num_batches = count_steps(len(ids), batch_size=shape[0], time=shape[1], epochs=1)
         self.step = replicas.compiled_step(model, optimizer, clip_norm)
         self.states = replicas.divide(zero_states(model, shape[0]))
@@ -313,10 +312,10 @@ class _Loop:
         if self.writer is None:
             self.writer = tf.summary.create_file_writer(str(log_dir))
         with self.writer.as_default(step=self.at.epoch):
-            tf.summary.scalar("learning_rate", _current_rate(self.optimizer))
+            _write_scalar("learning_rate", _current_rate(self.optimizer))
             for name in ("train", "validation"):
                 if self.at.history[name]:
-                    tf.summary.scalar(f"nats_per_character/{name}", self.at.history[name][-1])
+                    _write_scalar(f"nats_per_character/{name}", self.at.history[name][-1])
         self.writer.flush()
 
     def _variables(self):
@@ -364,6 +363,12 @@ def _current_rate(optimizer):
     return float(tf.convert_to_tensor(optimizer.learning_rate).numpy())
 
 
+def _write_scalar(name, value):
+    """Do what ``tf.summary.scalar`` does, which refuses to where TensorBoard is not installed beside TensorFlow."""
+    kind = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"}, data_class="DATA_CLASS_SCALAR")
+    tf.summary.write(name, tf.constant(value, tf.float32), metadata=kind)
+
+
 def _finite(value, what, where):
     """Return a value, or raise if it is no number."""
     if not math.isfinite(value):
@@ -401,7 +406,6 @@ class _OneReplica:
 
     is_chief = True
     scope = staticmethod(contextlib.nullcontext)
-    compiled_step = staticmethod(compiled_step)
 
     def check(self, model, optimizer, batch_size):
         """Any will do."""
@@ -418,6 +422,9 @@ class _OneReplica:
     def agreed(self, number):
         return number
 
+    def compiled_step(self, model, optimizer, clip_norm):
+        return compiled_step(model, optimizer, clip_norm)
+
 
 class _Replicas:
     """Training under a strategy: how work is divided among its replicas and put together again."""
@@ -427,6 +434,7 @@ class _Replicas:
         self.scope = strategy.scope
         self.number = strategy.num_replicas_in_sync
         self.is_chief = strategy.extended.should_checkpoint
+        self._gather = tf.function(lambda x: strategy.gather(x, axis=0))  # by itself it traces anew at every call
 
     def check(self, model, optimizer, batch_size):
         """Raise if the replicas cannot share rows and variables, or the optimizer would clip for each of them alone."""
@@ -459,7 +467,7 @@ class _Replicas:
 
     def gather(self, tensors):
         """Put the rows of all replicas together again; every worker must call it."""
-        return tf.nest.map_structure(lambda x: self.strategy.gather(x, axis=0), tensors)
+        return tf.nest.map_structure(self._gather, tensors)
 
     def check_agreement(self, step):
         """Raise unless all workers stand at the same step."""
@@ -477,7 +485,7 @@ class _Replicas:
     def _from_all(self, number):
         """Return the numbers of all replicas, float64 ``(replicas,)``, the chief's first."""
         own = self.strategy.experimental_distribute_values_from_function(lambda _: tf.constant([number], tf.float64))
-        return self.strategy.gather(own, axis=0).numpy()
+        return self._gather(own).numpy()
 
     def compiled_step(self, model, optimizer, clip_norm):
         """Return what the function :func:`compiled_step` does, with every replica at its rows."""

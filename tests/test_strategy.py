@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import keras
@@ -43,17 +44,30 @@ def run_and_keep(strategy, folder, name, *, clip_norm, checkpoint=None, on_epoch
 
 
 def two_devices(folder):
-    """Body of a process with two logical devices."""
+    """Body of a process with two logical devices: trains, and asks for what a strategy cannot do."""
     processor = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(processor, 2 * [tf.config.LogicalDeviceConfiguration()])
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     assert strategy.num_replicas_in_sync == 2
     for name, clip_norm in CLIP_NORMS.items():
         run_and_keep(strategy, folder, name, clip_norm=clip_norm)
+    with strategy.scope():
+        model, optimizer = make()
+        clipping = keras.optimizers.SGD(global_clipnorm=1.0)
+    outside = make()
+    refused = [
+        (model, optimizer, {"batch_size": 3}, "batch_size must be divisible by the 2 replicas of the strategy, got 3"),
+        (outside[0], optimizer, {}, "make the model under strategy.scope.*embedding.* was not"),
+        (model, outside[1], {}, "make the optimizer under strategy.scope.* was not"),
+        (model, clipping, {}, "only clip_norm clips gradients, got an optimizer with global_clipnorm=1.0"),
+    ]
+    for model, optimizer, settings, message in refused:
+        with pytest.raises(ValueError, match=message):
+            fit((model, optimizer), None, strategy=strategy, **settings)
 
 
 def worker(folder, number, killed):
-    """Body of one of two processes that train together; the second kills itself in the last training where told."""
+    """Body of one of two processes that train together; the second kills itself where told."""
 
     def die(epoch, history):
         if killed and number == 1 and epoch == 2:
@@ -61,22 +75,27 @@ def worker(folder, number, killed):
 
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     assert strategy.num_replicas_in_sync == 2
-    for name, clip_norm in CLIP_NORMS.items():
+    for name in ["clipped"] if killed else CLIP_NORMS:
         run_and_keep(
             strategy,
             folder,
             f"{name}-{number}",
-            clip_norm=clip_norm,
+            clip_norm=CLIP_NORMS[name],
             checkpoint=Path(folder, f"{name}.checkpoint"),
-            on_epoch_end=die if name == "clipped" else None,
+            on_epoch_end=die,
         )
+    if not killed:  # and then each with a file that the other does not see
+        own = Path(folder, "clipped.checkpoint" if number == 0 else "missing.checkpoint")
+        with pytest.raises(ValueError, match="stand at steps 60, -1 .*where every worker can read it"):
+            run_and_keep(strategy, folder, "unused", clip_norm=CLIP_NORMS["clipped"], checkpoint=own)
 
 
-def start(call, **environment):
+def start(folder, call, **environment):
     """Start a process that calls a function of this file."""
     code = f"import sys; sys.path.insert(0, {os.path.dirname(__file__)!r}); import test_strategy; test_strategy.{call}"
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_NUM_INTRAOP_THREADS": "1"} | environment
-    return subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True)
+    with open(folder / "errors.txt", "a") as errors:
+        return subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=errors)
 
 
 def start_pair(folder, *, killed):
@@ -88,14 +107,25 @@ def start_pair(folder, *, killed):
     processes = []
     for number in range(2):
         cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}}
-        processes.append(start(f"worker({str(folder)!r}, {number}, {killed})", TF_CONFIG=json.dumps(cluster)))
+        call = f"worker({str(folder)!r}, {number}, {killed})"
+        processes.append(start(folder, call, TF_CONFIG=json.dumps(cluster)))
     return processes
 
 
-def end(processes):
-    for process in processes:
-        process.kill()
-        process.communicate()
+def wait(processes):
+    """Wait until all processes have ended or one has failed, and end them; return their statuses before that."""
+    deadline = time.monotonic() + 300
+    try:
+        while time.monotonic() < deadline:
+            statuses = [process.poll() for process in processes]
+            if None not in statuses or any(statuses):
+                break
+            time.sleep(0.05)
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    return statuses
 
 
 @pytest.fixture(scope="module")
@@ -121,33 +151,20 @@ def assert_reached(path, expected):
 
 
 def test_two_devices_reach_what_one_does(alone, tmp_path):
-    process = start(f"two_devices({str(tmp_path)!r})")
-    try:
-        _, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors
-    finally:
-        end([process])
+    assert wait([start(tmp_path, f"two_devices({str(tmp_path)!r})")]) == [0], (tmp_path / "errors.txt").read_text()
     for name, expected in alone.items():
         assert_reached(tmp_path / f"{name}.npz", expected)
 
 
 def test_two_processes_reach_what_one_does_though_one_is_killed_on_the_way(alone, tmp_path):
-    pair = start_pair(tmp_path, killed=True)
-    try:
-        _, errors = pair[1].communicate(timeout=120)
-        assert pair[1].returncode == -signal.SIGKILL, errors
-    finally:
-        end(pair)
-    assert not (tmp_path / "clipped-0.npz").exists()
+    statuses = wait(start_pair(tmp_path, killed=True))
+    assert statuses[1] == -signal.SIGKILL, (tmp_path / "errors.txt").read_text()
+    assert not (tmp_path / "clipped-0.npz").exists(), "it cannot have finished alone"
     checkpoint = (tmp_path / "clipped.checkpoint").read_bytes()
-    pair = start_pair(tmp_path, killed=False)
-    try:
-        for process in pair:
-            _, errors = process.communicate(timeout=120)
-            assert process.returncode == 0, errors
-    finally:
-        end(pair)
+    statuses = wait(start_pair(tmp_path, killed=False))
+    assert statuses == [0, 0], (tmp_path / "errors.txt").read_text()
     assert (tmp_path / "clipped.checkpoint").read_bytes() != checkpoint
+    assert not (tmp_path / "missing.checkpoint").exists()
     for name, expected in alone.items():
         one, other = (assert_reached(tmp_path / f"{name}-{number}.npz", expected) for number in range(2))
         assert one["train"] == other["train"]
