@@ -1,44 +1,88 @@
-"""Sampling speed of `generate` against the older tutorials' loops and PyTorch: in one process, in turns.
+"""Sampling speed of `generate` against the older tutorials' loops and PyTorch's: two processes, in turns.
 
-    python benchmarks/sampling.py
+    python benchmarks/sampling.py --torch-python PATH
 
-All draw from one and the same GRU with random weights, which costs what a trained one costs.
+PATH is the Python of an environment with PyTorch, which must not share a process with TensorFlow; without it its rows
+are left out. All draw from a GRU of one size with random weights, which costs what a trained one costs.
 """
 
-import keras
-import numpy as np
-import rivals
-import tensorflow as tf
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
 
-from charlm_utils.models import build_model, forward, zero_states
-from charlm_utils.sampling import generate
-from charlm_utils.vocabulary import Vocabulary
+UNITS, EMBEDDING, VOCAB = 512, 256, 65
+ROUNDS = 11  # after one that only warms up
+TENSORFLOW = {  # row: texts at once, characters of each
+    "generate, fast model": (1, 2000),
+    "generate, fast model, bfloat16": (1, 2000),
+    "generate, Keras's layers": (1, 2000),
+    "generate, fast model, top-p": (1, 2000),
+    "generate, fast model, short": (1, 200),
+    "one-step function of the tutorial": (1, 300),
+    "eager loop of S003": (1, 30),
+    "generate, fast model, 64 texts": (64, 200),
+    "generate, fast model, bfloat16, 64 texts": (64, 200),
+    "generate, Keras's layers, 64 texts": (64, 200),
+}
+TORCH = {
+    "PyTorch loop": (1, 500),
+    "PyTorch loop, 64 texts": (64, 100),
+}
 
-UNITS, EMBEDDING = 512, 256
-VOCABULARY = Vocabulary([chr(48 + i) for i in range(65)])
-PRIME = VOCABULARY.characters[0]
 
+def tensorflow_calls():
+    """Return the rows that TensorFlow draws, as functions without arguments."""
+    import keras
 
-def models():
-    """Return the fast model, the same with Keras's layers, and a stateful stack as S003 builds it, of equal weights."""
+    from charlm_utils.models import build_model
+    from charlm_utils.sampling import Sampler
+    from charlm_utils.vocabulary import Vocabulary
+
+    vocabulary = Vocabulary([chr(48 + i) for i in range(VOCAB)])
     keras.utils.set_random_seed(0)
-    settings = {"units": UNITS, "embedding_dim": EMBEDDING}
-    fast, plain = (build_model(len(VOCABULARY), fast=fast, **settings) for fast in (True, False))
-    stateful = keras.Sequential(
+    shape = {"units": UNITS, "embedding_dim": EMBEDDING}
+    plain = build_model(VOCAB, **shape)
+    models = {
+        "fast model": build_model(VOCAB, fast=True, **shape),
+        "fast model, bfloat16": build_model(VOCAB, fast=True, recurrent_dtype="bfloat16", **shape),
+        "Keras's layers": plain,
+    }
+    calls = {
+        "one-step function of the tutorial": one_step_function(plain, vocabulary),
+        "eager loop of S003": eager_loop(plain.get_weights()),
+    }
+    for name, model in models.items():
+        model.set_weights(plain.get_weights())
+        sampler = Sampler(model, vocabulary)
+        calls[f"generate, {name}"] = by_sampler(sampler, 2000)
+        calls[f"generate, {name}, top-p"] = by_sampler(sampler, 2000, top_p=0.9)
+        calls[f"generate, {name}, short"] = by_sampler(sampler, 200)
+        calls[f"generate, {name}, 64 texts"] = by_sampler(sampler, 200, num_samples=64)
+    return calls
+
+
+def by_sampler(sampler, length, **settings):
+    """Draw with the book's loops."""
+    return lambda: sampler.generate("0", length, temperature=0.8, seed=0, **settings)
+
+
+def eager_loop(weights, length=TENSORFLOW["eager loop of S003"][1]):
+    """Draw as S003 does: one call of a stateful model per character, not compiled."""
+    import keras
+    import tensorflow as tf
+
+    model = keras.Sequential(
         [
             keras.Input(batch_shape=(1, None)),
-            keras.layers.Embedding(len(VOCABULARY), EMBEDDING),
+            keras.layers.Embedding(VOCAB, EMBEDDING),
             keras.layers.GRU(UNITS, return_sequences=True, stateful=True),
-            keras.layers.Dense(len(VOCABULARY)),
+            keras.layers.Dense(VOCAB),
         ]
     )
-    for model in (plain, stateful):
-        model.set_weights(fast.get_weights())
-    return fast, plain, stateful
-
-
-def eager_loop(model, length):
-    """Draw as S003 does: one call of the model per character, not compiled."""
+    model.set_weights(weights)
 
     def draw():
         ids = tf.zeros((1, 1), tf.int32)
@@ -50,14 +94,21 @@ def eager_loop(model, length):
     return draw
 
 
-def one_step_function(model, length):
+def one_step_function(model, vocabulary, length=TENSORFLOW["one-step function of the tutorial"][1]):
     """Draw as TensorFlow's tutorial on text generation does: one call of a compiled step per character.
 
     Its step takes a string and gives one: it looks the characters up, forbids the unknown one by a mask, and joins.
     """
-    to_ids = keras.layers.StringLookup(vocabulary=list(VOCABULARY.characters), mask_token=None)
-    to_characters = keras.layers.StringLookup(vocabulary=list(VOCABULARY.characters), mask_token=None, invert=True)
-    mask = tf.constant([-np.inf] + [0.0] * len(VOCABULARY))
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from charlm_utils.models import forward, zero_states
+
+    characters = list(vocabulary.characters)
+    to_ids = keras.layers.StringLookup(vocabulary=characters, mask_token=None)
+    to_characters = keras.layers.StringLookup(vocabulary=characters, mask_token=None, invert=True)
+    mask = tf.constant([-np.inf] + [0.0] * VOCAB)
 
     @tf.function
     def one_step(characters, states):
@@ -67,61 +118,130 @@ def one_step_function(model, length):
         return to_characters(tf.squeeze(tf.random.categorical(logits, 1), -1)), states
 
     def draw():
-        characters, states = tf.constant([PRIME]), zero_states(model, 1)
-        drawn = [characters]
+        last, states = tf.constant([characters[0]]), zero_states(model, 1)
+        drawn = [last]
         for _ in range(length):
-            characters, states = one_step(characters, states)
-            drawn.append(characters)
+            last, states = one_step(last, states)
+            drawn.append(last)
         tf.strings.join(drawn)[0].numpy()
 
     return draw
 
 
-def torch_loop(torch, fast, num_samples, length):
-    """Draw with PyTorch: `nn.GRU` with the same weights, one step per character, no gradients."""
-    table, kernel, recurrent_kernel, bias, dense, dense_bias = fast.get_weights()
-    recurrent = rivals.torch_layer(torch, kernel, recurrent_kernel, bias)
-    embedding, logits = torch.nn.Embedding(*table.shape), torch.nn.Linear(*dense.shape)
-    with torch.no_grad():
-        embedding.weight.copy_(torch.from_numpy(table))
-        logits.weight.copy_(torch.from_numpy(dense.T.copy()))
-        logits.bias.copy_(torch.from_numpy(dense_bias))
+def torch_calls():
+    """Return the rows that PyTorch draws: `nn.GRU`, one step per character, no gradients."""
+    import torch
+
+    embedding = torch.nn.Embedding(VOCAB, EMBEDDING)
+    recurrent = torch.nn.GRU(EMBEDDING, UNITS, batch_first=True)
+    logits = torch.nn.Linear(UNITS, VOCAB)
 
     @torch.inference_mode()
-    def draw():
+    def draw(num_samples, length):
         ids, state = torch.zeros((num_samples, 1), dtype=torch.long), None
         for _ in range(length):
             outputs, state = recurrent(embedding(ids), state)
             ids = torch.multinomial(torch.softmax(logits(outputs[:, -1]) / 0.8, dim=-1), 1)
 
-    return draw
+    return {name: lambda sizes=sizes: draw(*sizes) for name, sizes in TORCH.items()}
 
 
-def compiled(model, length, num_samples=None):
-    """Draw with the book's `generate`."""
-    return lambda: generate(model, VOCABULARY, PRIME, length, temperature=0.8, seed=0, num_samples=num_samples)
+def work(calls):
+    """Serve a driver: for every line that names a row, draw it and answer with the seconds that it took."""
+    print("ready", flush=True)
+    for line in sys.stdin:
+        call = calls[line.strip()]
+        start = time.perf_counter()
+        call()
+        print(time.perf_counter() - start, flush=True)
+
+
+class Worker:
+    """A long-living process that draws rows when asked."""
+
+    def __init__(self, python, kind):
+        command = [python, __file__, "--worker", kind]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if self.process.stdout.readline().strip() != "ready":
+            raise RuntimeError(f"the process for {kind} did not start: {' '.join(command)}")
+
+    def seconds(self, name):
+        """Draw a row once."""
+        self.process.stdin.write(name + "\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+    def close(self):
+        """End the process."""
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def measure(workers):
+    """Return the speeds of every row in characters per second, one for each round; ``workers`` maps rows to theirs."""
+    sizes = TENSORFLOW | TORCH
+    speeds = {name: [] for name in workers}
+    for _ in range(1 + ROUNDS):
+        for name, worker in workers.items():
+            texts, length = sizes[name]
+            speeds[name].append(texts * length / worker.seconds(name))
+    return {name: values[1:] for name, values in speeds.items()}
+
+
+def table(speeds, peak):
+    """Return the rows to keep: median, range, ratio of the book's loop to it, share of the peak."""
+    operations = 2 * UNITS * (3 * UNITS + VOCAB)  # state by recurrent kernel, output by logits
+    medians = {name: statistics.median(values) for name, values in speeds.items()}
+    rows = []
+    for name, values in speeds.items():
+        ours = "generate, fast model, 64 texts" if name.endswith("64 texts") else "generate, fast model"
+        rows.append(
+            {
+                "name": name,
+                "characters_per_second": round(medians[name], 1),
+                "ratio": round(medians[ours] / medians[name], 2),
+                "share_of_peak": round(medians[name] * operations / peak, 4),
+                "range": [round(min(values), 1), round(max(values), 1)],
+            }
+        )
+    return rows
 
 
 def main():
     """Measure one text and 64, print and keep."""
-    torch = rivals.import_torch()
-    fast, plain, stateful = models()
-    one = {
-        "generate, fast model": (compiled(fast, 2000), 2000),
-        "generate, Keras's layers": (compiled(plain, 2000), 2000),
-        "one-step function of the tutorial": (one_step_function(plain, 300), 300),
-        "eager loop of S003": (eager_loop(stateful, 30), 30),
-    }
-    many = {"generate, fast model, 64 texts": (compiled(fast, 200, 64), 200 * 64)}
-    many["generate, Keras's layers, 64 texts"] = (compiled(plain, 200, 64), 200 * 64)
-    if torch:
-        one["PyTorch loop"] = (torch_loop(torch, fast, 1, 500), 500)
-        many["PyTorch loop, 64 texts"] = (torch_loop(torch, fast, 64, 100), 100 * 64)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--torch-python", help="the Python of an environment with PyTorch")
+    parser.add_argument("--worker", choices=("tensorflow", "torch"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        work(tensorflow_calls() if options.worker == "tensorflow" else torch_calls())
+        return
+    workers = dict.fromkeys(TENSORFLOW, Worker(sys.executable, "tensorflow"))
+    version = None
+    if options.torch_python:
+        workers |= dict.fromkeys(TORCH, Worker(options.torch_python, "torch"))
+        asked = subprocess.run(
+            [options.torch_python, "-c", "import torch; print(torch.__version__)"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        version = asked.stdout.strip()
+    before = os.getloadavg()[0]
+    speeds = measure(workers)
+    after = os.getloadavg()[0]
+    for worker in set(workers.values()):
+        worker.close()
+    import rivals  # it imports TensorFlow, whose threads are not wanted here before
+
     peak = rivals.matrix_peak("float32")
-    operations = 2 * UNITS * (3 * UNITS + len(VOCABULARY))  # state by recurrent kernel, output by logits
-    rows = rivals.table(rivals.in_turns(one), "generate, fast model", operations, peak)
-    rows += rivals.table(rivals.in_turns(many), "generate, fast model, 64 texts", operations, peak)
-    rivals.keep("sampling", {"peak_gflops": round(peak / 1e9, 1), "rows": rows})
+    rows = table(speeds, peak)
+    for row in rows:
+        low, high = row["range"]
+        print(f"{row['name']:44}{row['characters_per_second']:>12,.0f} ({low:,.0f} to {high:,.0f}){row['ratio']:>9}")
+    print(f"load before and after: {before:.2f}, {after:.2f}; rounds: {ROUNDS}")
+    content = {"peak_gflops": round(peak / 1e9, 1), "load": [round(before, 2), round(after, 2)], "rows": rows}
+    rivals.keep("sampling", {"machine": rivals.machine() | {"pytorch": version}} | content)
 
 
 if __name__ == "__main__":

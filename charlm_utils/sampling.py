@@ -1,85 +1,204 @@
-"""Logits to the next character, and characters to text."""
+"""From logits to the next character, and from characters to text: filters, noise, compiled loops, windows.
+
+A character is drawn by the Gumbel-max trick (Gumbel 1954; Maddison et al. 2014): the argmax of
+``logits + temperature * noise`` with independent standard Gumbel noise is distributed as
+``softmax(logits / temperature)``. All randomness is in the noise, which is drawn apart from the loops over the
+characters, so that a seed means the same text whichever loop runs.
+"""
+
+import inspect
+import numbers
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import tensorflow as tf
 
-from charlm_utils.models import forward, prepare_steps, state_specs, step, zero_states
+from charlm_utils.models import PerModel, Prepared, forward, prepare_steps, step, zero_states
 
-__all__ = ["apply_temperature", "generate", "keep_top_k", "keep_top_p"]
+__all__ = [
+    "DrawSettings",
+    "Sampler",
+    "Setting",
+    "apply_temperature",
+    "block_length",
+    "check_vocabulary",
+    "draw_setting",
+    "filter_settings",
+    "generate",
+    "generate_windows",
+    "gumbel_noise",
+    "keep_min_p",
+    "keep_top_k",
+    "keep_top_p",
+]
 
-STREAM_CHUNK = 40  # characters that appear at once on the screen
+BLOCK = 100  # characters drawn in one go, and shown at once on the screen
+_BLOCK_NUMBERS = 2**22  # of noise at most: 16 MiB, and a few times that while they are made
+COMPILED_ROWS = 16  # texts at once up to which a loop compiled by XLA is clearly the faster one
+COMPILED_LENGTH = 1000  # characters from which on it is used: compiling takes as long as drawing some thousands
+_HOTTEST = 1e30  # a temperature above it would make the noise overflow; all characters are alike long before
 
 
-def generate(
-    model,
-    vocabulary,
-    prime,
-    length,
-    *,
-    temperature=1.0,
-    top_k=None,
-    top_p=None,
-    seed=None,
-    num_samples=None,
-    unknown="error",
-    stop="",
-    stream=False,
-):
-    """Continue a text with characters drawn from a model, in one compiled loop over the steps.
+# the settings of a draw
 
-    Parameters
+
+def _largest(ordered, k):
+    """Whether logits ``(..., vocab)``, the largest first, are among the ``k`` first."""
+    return tf.broadcast_to(tf.range(ordered.shape[-1]) < k, tf.shape(ordered))
+
+
+def _nucleus(ordered, p):
+    """Whether logits, the largest first, are in the smallest set of probability ``p``: the likelier ones fall short."""
+    likelier = tf.cumsum(tf.nn.softmax(ordered), axis=-1, exclusive=True)
+    return (likelier < p) | (tf.range(ordered.shape[-1]) < 1) | (p >= 1)
+
+
+def _near_the_likeliest(ordered, m):
+    """Whether logits, the largest first, stand for at least ``m`` times the probability of the likeliest."""
+    return ordered >= ordered[..., :1] + tf.math.log(m)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a field of :class:`DrawSettings` says about itself, in ``field.metadata["setting"]``.
+
+    Attributes
     ----------
-    model : keras.Model
-        Ids ``(batch, time)`` to logits ``(batch, time, vocab)``.
-    vocabulary : Vocabulary
-        The one that the model was trained with.
-    prime : str
-        At least one character; the state it leaves is where the text goes on.
-    length : int
-        How many characters to draw, at least 1.
-    temperature, top_k, top_p : float, int, float
-        See :func:`~charlm_utils.sampling.apply_temperature`, :func:`~charlm_utils.filters.keep_top_k` and
-        :func:`~charlm_utils.sampling.keep_top_p`; applied in this order.
-    seed : int, optional
-        The same seed gives the same text; without one, every call gives another.
-    num_samples : int, optional
-        Draw so many texts at once.
-    unknown : {"error", "skip"}
-        What to do with characters of the prime that the vocabulary does not hold.
-    stop : str
-        A text ends with the first drawn character that is one of these.
-    stream : bool
-        Whether to print one text while it is drawn, chunk by chunk; the text is the same.
-
-    Returns
-    -------
-    str or list of str
-        One text that begins with the prime, or ``num_samples`` of them.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of its range, the prime is empty, prime or stop holds an unknown character, the
-        vocabulary is not as large as the model's, or several texts are to be streamed.
+    kind : type
+        ``float`` or ``int``.
+    help : str
+        What it does, in a few words.
+    range : str
+        The allowed values in words, after "must be"; ``{vocab_size}`` stands for the number of characters.
+    allows : callable
+        From a value and the number of characters to whether the value is in the range.
+    off : float or int, optional
+        A filter's value that keeps all characters; it stands for None.
+    keeps : callable, optional
+        For a filter: from logits ``(..., vocab)``, the largest first, and the value to booleans of the same shape.
     """
-    primed = vocabulary.encode(prime, unknown)
-    if not len(primed):
-        raise ValueError(f"the prime must hold at least one character of the vocabulary, got {prime!r}")
-    check_vocabulary(model, vocabulary)
-    for name, value in (("length", length), ("num_samples", 1 if num_samples is None else num_samples)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
-    if stream and num_samples is not None:
-        raise ValueError(f"stream=True shows one text; num_samples must be None, got {num_samples}")
-    top_k = len(vocabulary) if top_k is None else top_k
-    top_p = 1.0 if top_p is None else top_p
-    check_filters(temperature=temperature, top_k=top_k, top_p=top_p, vocab_size=len(vocabulary))
-    seed = np.random.default_rng().integers(2**31) if seed is None else seed
-    ends = np.isin(np.arange(len(vocabulary)), vocabulary.encode(stop))  # (vocab,)
-    settings = [ends, np.float32(temperature), np.int32(top_k), np.float32(top_p), np.int64(seed)]
-    chunks = _chunks(model, primed, num_samples or 1, length, STREAM_CHUNK if stream else length, settings)
-    texts = _follow(chunks, vocabulary, primed, ends, stream)
-    return texts[0] if num_samples is None else texts
+
+    kind: type
+    help: str
+    range: str
+    allows: Callable
+    off: float | None = None
+    keeps: Callable | None = None
+
+    def tensor(self, value):
+        """Return a value in the type in which the loops take it."""
+        return tf.constant(value, tf.int32 if self.kind is int else tf.float32)
+
+
+def draw_setting(*, default, **facts):
+    """Return a field of :class:`DrawSettings` with its default and the attributes of its :class:`Setting`."""
+    return field(default=default, metadata={"setting": Setting(**facts)})
+
+
+@dataclass(frozen=True)
+class DrawSettings:
+    """How a character is chosen from the logits. To add a filter, add a field here and the function that it names.
+
+    They apply in the order of the fields, and each filter sees the probabilities that those before it have left,
+    divided by their sum: ``top_p=0.9`` after ``top_k=5`` keeps 0.9 of what the five have together. What is left after
+    the last one is again divided by its sum, and drawn from.
+
+    Attributes
+    ----------
+    temperature : float
+        At least 0; see :func:`apply_temperature`.
+    top_k : int, optional
+        Between 1 and the number of characters; see :func:`keep_top_k`.
+    top_p : float, optional
+        Above 0 and at most 1; see :func:`keep_top_p`.
+    min_p : float, optional
+        Between 0 and 1; see :func:`keep_min_p`.
+    """
+
+    temperature: float = draw_setting(
+        default=1.0,
+        kind=float,
+        help="0 is greedy, 1 is the model's own",
+        range="at least 0 and finite",
+        allows=lambda value, vocab_size: 0 <= value < np.inf,
+    )
+    top_k: int | None = draw_setting(
+        default=None,
+        kind=int,
+        help="draw from the k likeliest characters",
+        range="between 1 and {vocab_size}",
+        allows=lambda value, vocab_size: 1 <= value <= vocab_size,
+        off=np.iinfo(np.int32).max,
+        keeps=_largest,
+    )
+    top_p: float | None = draw_setting(
+        default=None,
+        kind=float,
+        help="draw from the likeliest characters that make up p",
+        range="above 0 and at most 1",
+        allows=lambda value, vocab_size: 0 < value <= 1,
+        off=1.0,
+        keeps=_nucleus,
+    )
+    min_p: float | None = draw_setting(
+        default=None,
+        kind=float,
+        help="draw from the characters at least p times as likely as the likeliest",
+        range="between 0 and 1",
+        allows=lambda value, vocab_size: 0 <= value <= 1,
+        off=0.0,
+        keeps=_near_the_likeliest,
+    )
+
+    def check(self, vocab_size):
+        """Raise a ``ValueError`` that names the first setting out of its range, and the range."""
+        for place in fields(self):
+            setting = place.metadata["setting"]
+            value = getattr(self, place.name)
+            if value is not None or setting.keeps is None:
+                _check_setting(place.name, setting, value, vocab_size)
+
+    def tensors(self):
+        """Return what the loops take: the temperature, and a value per filter or, if all are off, None."""
+        lowest = np.finfo(np.float32).tiny
+        temperature = min(self.temperature, _HOTTEST) if self.temperature >= lowest else 0.0
+        values = []
+        on = False
+        for name, setting in filter_settings().items():
+            value = getattr(self, name)
+            if value is None:
+                value = setting.off
+            on = on or value != setting.off
+            values.append(setting.tensor(value))
+        return tf.constant(temperature, tf.float32), values if on else None
+
+
+def filter_settings():
+    """Return the :class:`Setting` of every filter, by the name of its field, in the order in which they apply."""
+    settings = {field.name: field.metadata["setting"] for field in fields(DrawSettings)}
+    return {name: setting for name, setting in settings.items() if setting.keeps is not None}
+
+
+def _check_setting(name, setting, value, vocab_size):
+    limits = setting.range.format(vocab_size=vocab_size)
+    _check_number(name, value, setting.kind, limits)
+    if not setting.allows(value, vocab_size):
+        raise ValueError(f"{name} must be {limits}, got {value}")
+
+
+def _check_number(name, value, kind, limits):
+    """Raise a ``ValueError`` if a value is no number of a kind, ``int`` or ``float``; a whole number is a float too."""
+    wanted = numbers.Integral if kind is int else numbers.Real
+    if not isinstance(value, wanted) or isinstance(value, bool):
+        words = "a whole number" if kind is int else "a number"
+        raise ValueError(f"{name} must be {words} {limits}, got {value!r}")
+
+
+def _check_count(name, value):
+    _check_number(name, value, int, "of at least 1")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
 
 
 def check_vocabulary(model, vocabulary):
@@ -90,135 +209,7 @@ def check_vocabulary(model, vocabulary):
         )
 
 
-def _chunks(model, primed, num_samples, length, chunk, settings):
-    """Yield drawn ids ``(num_samples, at most chunk)`` until there are ``length``."""
-    prime, draw = _compiled(model)
-    logits, states = prime(tf.constant(primed[None, :]), tf.constant(int(num_samples)))
-    for start in range(0, length, chunk):
-        places = tf.constant([start, min(start + chunk, length)], tf.int32)
-        drawn, logits, states = draw(logits, states, places, *map(tf.constant, settings))
-        yield drawn.numpy()
-
-
-def _follow(chunks, vocabulary, primed, ends, stream):
-    """Return the texts, each up to its first end; with ``stream``, print the only one on the way."""
-    rows = primed[None, :]
-    if stream:
-        print(vocabulary.decode(primed), end="", flush=True)
-    for drawn in chunks:
-        rows = np.concatenate([np.repeat(rows, len(drawn) // len(rows), axis=0), drawn], axis=1)
-        stopped = ends[drawn].any(axis=1)
-        if stream:
-            print(vocabulary.decode(_up_to_end(drawn[0], ends)), end="", flush=True)
-        if stopped.all():
-            break
-    if stream:
-        print()
-    return [vocabulary.decode(np.concatenate([primed, _up_to_end(row[len(primed) :], ends)])) for row in rows]
-
-
-def _up_to_end(ids, ends):
-    """Cut ids after the first that is an end."""
-    found = np.flatnonzero(ends[ids])
-    return ids[: found[0] + 1] if len(found) else ids
-
-
-def _compiled(model):
-    """Return the two compiled halves, reading the prime and drawing; traced once and kept with the model."""
-    if not hasattr(model, "_charlm_loop"):
-        logits = tf.TensorSpec((None, model.output_shape[-1]))
-        settings = [tf.TensorSpec((model.output_shape[-1],), tf.bool)]
-        settings += [tf.TensorSpec((), kind) for kind in (tf.float32, tf.int32, tf.float32, tf.int64)]
-        read = [tf.TensorSpec((1, None), tf.int32), tf.TensorSpec((), tf.int32)]
-        model._charlm_loop = (
-            tf.function(lambda *arguments: _read(model, *arguments), input_signature=read),
-            tf.function(
-                lambda *arguments: _draw(model, *arguments),
-                input_signature=[logits, state_specs(model), tf.TensorSpec((2,), tf.int32), *settings],
-            ),
-        )
-    return model._charlm_loop
-
-
-def _read(model, prime, num_samples):
-    """Return logits and states after ``prime`` ``(1, time)``, once per sample."""
-    logits, states = forward(model, prime, zero_states(model, 1))
-    return tf.nest.map_structure(lambda x: tf.repeat(x, num_samples, axis=0), (logits[:, -1], states))
-
-
-def _draw(model, logits, states, places, ends, temperature, top_k, top_p, seed):
-    """Draw the characters from one place to another: ids ``(num_samples, time)``, new logits and new states.
-
-    It stops early when every row has drawn an end.
-    """
-    prepared = prepare_steps(model)
-
-    def narrow(logits):
-        return keep_nucleus(keep_largest(logits, top_k), top_p)
-
-    def body(i, logits, states, drawn, alive):
-        logits = temper(logits, temperature)
-        logits = tf.cond((top_k < logits.shape[-1]) | (top_p < 1), lambda: narrow(logits), lambda: logits)
-        seeds = tf.stack([seed, tf.cast(i, tf.int64)])
-        ids = tf.random.stateless_categorical(logits, 1, seeds, dtype=tf.int32)[:, 0]  # (num_samples,)
-        drawn = drawn.write(i - places[0], ids)
-        logits, states = step(model, ids, states, prepared)
-        return i + 1, logits, states, drawn, alive & ~tf.gather(ends, ids)
-
-    drawn = tf.TensorArray(tf.int32, size=0, dynamic_size=True, element_shape=(None,))
-    alive = tf.ones(tf.shape(logits)[:1], tf.bool)
-    state = (places[0], logits, states, drawn, alive)
-    _, logits, states, drawn, _ = tf.while_loop(lambda i, *rest: (i < places[1]) & tf.reduce_any(rest[-1]), body, state)
-    return tf.transpose(drawn.stack()), logits, states
-
-
-def generate_windows(model, vocabulary, prime, length, *, time, temperature=1.0, seed=None):
-    """Continue a text, each character drawn after reading the last ``time`` characters from a zero state.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Ids ``(batch, time)`` to logits ``(batch, time, vocab)``; the last ones count.
-    vocabulary : Vocabulary
-        The one that the model was trained with.
-    prime : str
-        At least ``time`` characters.
-    length, time : int
-        Characters to draw, and to read for each.
-    temperature : float
-        See :func:`charlm_utils.sampling.apply_temperature`; 0 is greedy.
-    seed : int, optional
-        The same seed gives the same text.
-
-    Returns
-    -------
-    str
-        The prime and ``length`` characters.
-
-    Raises
-    ------
-    ValueError
-        If a size is below 1, the temperature is negative, the prime is too short or holds an unknown character, or
-        the vocabulary is not as large as the model's.
-    """
-    check_filters(temperature=temperature)
-    check_vocabulary(model, vocabulary)
-    ids = vocabulary.encode(prime)
-    for name, value in (("length", length), ("time", time)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
-    if len(ids) < time:
-        raise ValueError(f"the prime must hold at least {time} characters, got {len(ids)}: {prime!r}")
-    seed = np.random.default_rng().integers(2**31) if seed is None else seed
-
-    @tf.function
-    def draw(window, seeds):
-        logits = temper(model(window)[:, -1], tf.constant(temperature, tf.float32))  # (1, vocab)
-        return tf.random.stateless_categorical(logits, 1, seeds, dtype=tf.int32)[0]  # (1,)
-
-    for i in range(length):
-        ids = np.append(ids, draw(tf.constant(ids[None, -time:], tf.int32), tf.constant([seed, i], tf.int64)))
-    return prime + vocabulary.decode(ids[-length:])
+# filters as functions from logits to logits
 
 
 def apply_temperature(logits, temperature):
@@ -234,15 +225,21 @@ def apply_temperature(logits, temperature):
     Returns
     -------
     tf.Tensor
-        float32 logits of the same shape.
+        float32 logits of the same shape. Where a temperature is so low that the quotients would overflow, the largest
+        logit is subtracted first, which changes no probability.
 
     Raises
     ------
     ValueError
         If the temperature is negative or not finite.
     """
-    check_filters(temperature=temperature)
-    return temper(tf.convert_to_tensor(logits, tf.float32), tf.constant(temperature, tf.float32))
+    logits = tf.convert_to_tensor(logits, tf.float32)
+    DrawSettings(temperature=temperature).check(logits.shape[-1])
+    if temperature < np.finfo(np.float32).tiny:
+        return keep_top_k(logits, 1)
+    largest = tf.reduce_max(logits, axis=-1, keepdims=True)
+    overflows = tf.math.is_inf(largest / temperature)
+    return (logits - tf.where(overflows, largest, 0.0)) / temperature
 
 
 def keep_top_k(logits, k):
@@ -253,11 +250,9 @@ def keep_top_k(logits, k):
     Raises
     ------
     ValueError
-        If ``k`` is not between 1 and ``vocab``.
+        If ``k`` is not a whole number between 1 and ``vocab``.
     """
-    logits = tf.convert_to_tensor(logits, tf.float32)
-    check_filters(top_k=k, vocab_size=logits.shape[-1])
-    return keep_largest(logits, k)
+    return _filter_logits(logits, "top_k", k)
 
 
 def keep_top_p(logits, p):
@@ -271,41 +266,413 @@ def keep_top_p(logits, p):
     ValueError
         If ``p`` is not above 0 and at most 1.
     """
-    check_filters(top_p=p)
-    return keep_nucleus(tf.convert_to_tensor(logits, tf.float32), tf.constant(p, tf.float32))
+    return _filter_logits(logits, "top_p", p)
 
 
-def check_filters(*, temperature=1.0, top_k=1, top_p=1.0, vocab_size=1):
-    """Raise a ``ValueError`` that names the first setting out of its range, and the range."""
-    if not 0 <= temperature < np.inf:
-        raise ValueError(f"temperature must be at least 0 and finite, got {temperature}")
-    if not 1 <= top_k <= vocab_size:
-        raise ValueError(f"top_k must be between 1 and {vocab_size}, got {top_k}")
-    if not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
+def keep_min_p(logits, p):
+    """Keep the logits whose probability is at least ``p`` times the largest; the rest become minus infinity.
+
+    Min-p sampling (Nguyen et al. 2024): few characters stay where the model is sure, many where it is not. ``p = 0``
+    keeps all, and ``p = 1`` the likeliest and its equals.
+    Parameters and result are those of :func:`apply_temperature`, with ``0 <= p <= 1``.
+
+    Raises
+    ------
+    ValueError
+        If ``p`` is not between 0 and 1.
+    """
+    return _filter_logits(logits, "min_p", p)
 
 
-def temper(logits, temperature):
-    """Do the work of :func:`apply_temperature` on tensors, inside a compiled loop."""
-    divided = logits / tf.where(temperature > 0, temperature, 1.0)
-    largest = tf.one_hot(tf.argmax(logits, axis=-1), logits.shape[-1], on_value=True, off_value=False, dtype=tf.bool)
-    return tf.where((temperature > 0) | largest, divided, -np.inf)
+def _filter_logits(logits, name, value):
+    """Apply one filter: sort, see what stays, and bring that back into the order of the ids."""
+    logits = tf.convert_to_tensor(logits, tf.float32)
+    setting = filter_settings()[name]
+    _check_setting(name, setting, value, logits.shape[-1])
+    ordered, ids = tf.math.top_k(logits, logits.shape[-1])
+    kept = setting.keeps(ordered, setting.tensor(value))
+    ranks = tf.argsort(ids)  # of every logit: the inverse of the order
+    return tf.where(tf.gather(kept, ranks, batch_dims=len(logits.shape) - 1), logits, -np.inf)
 
 
-def keep_largest(logits, k):
-    """Do the work of :func:`keep_top_k` on tensors, inside a compiled loop."""
-    return tf.where(_ranks(logits) < k, logits, -np.inf)
+# the noise, and one draw
 
 
-def keep_nucleus(logits, p):
-    """Do the work of :func:`keep_top_p` on tensors: a character stays while the likelier ones fall short of ``p``."""
-    ranks = _ranks(logits)
-    ordered = tf.sort(tf.nn.softmax(logits), direction="DESCENDING")
-    likelier = tf.cumsum(ordered, axis=-1, exclusive=True)  # probability of all characters of lower rank
-    likelier = tf.gather(likelier, ranks, batch_dims=len(logits.shape) - 1)
-    return tf.where((likelier < p) | (ranks < 1) | (p >= 1), logits, -np.inf)
+def block_length(num_samples, vocab_size):
+    """Return for how many characters noise is drawn at once: ``BLOCK``, or fewer where that would take much memory."""
+    return min(BLOCK, max(1, _BLOCK_NUMBERS // (num_samples * vocab_size)))
 
 
-def _ranks(logits):
-    """Return the place of every logit in descending order, 0 for the largest; the first of equals comes first."""
-    return tf.argsort(tf.argsort(logits, direction="DESCENDING", stable=True), stable=True)
+def gumbel_noise(seed, block, num_samples, vocab_size):
+    """Return the noise that decides the characters of one block of a text.
+
+    Block ``b`` holds the characters from place ``b * length`` on, with ``length = block_length(num_samples,
+    vocab_size)``.
+
+    Parameters
+    ----------
+    seed, block : int
+        The same two give the same noise, on every device.
+    num_samples, vocab_size : int
+        Texts drawn at once, and characters to choose from.
+
+    Returns
+    -------
+    tf.Tensor
+        Standard Gumbel noise, float32 ``(length, num_samples, vocab_size)``, between -4.5 and 16: a character of a
+        probability below one in ten million is practically never drawn.
+    """
+    shape = (block_length(num_samples, vocab_size), num_samples, vocab_size)
+    return _gumbel(tf.constant([seed, block], tf.int64), tf.constant(shape, tf.int32))
+
+
+@tf.function(input_signature=[tf.TensorSpec((2,), tf.int64), tf.TensorSpec((3,), tf.int32)])
+def _gumbel(seeds, shape):
+    uniform = tf.random.stateless_uniform(shape, seeds, minval=np.finfo(np.float32).tiny)
+    return -tf.math.log(-tf.math.log(uniform))
+
+
+def _choose(logits, noise, temperature, filters):
+    """Return the drawn ids ``(num_samples,)`` from logits and noise ``(num_samples, vocab)``.
+
+    The largest logit is subtracted first: rounding is then finest where it counts, at a low temperature.
+    """
+    logits -= tf.reduce_max(logits, axis=-1, keepdims=True)
+    noise *= temperature
+    if filters is None:
+        return tf.argmax(logits + noise, axis=-1, output_type=tf.int32)
+    ordered, ids = tf.math.top_k(logits, logits.shape[-1])  # the first of equals first
+    tempered = tf.math.divide_no_nan(ordered, temperature)
+    for setting, value in zip(filter_settings().values(), filters, strict=True):
+        tempered = tf.where(setting.keeps(tempered, value), tempered, -np.inf)
+    scores = tf.where(tempered > -np.inf, ordered + tf.gather(noise, ids, batch_dims=1), -np.inf)
+    place = tf.argmax(scores, axis=-1, output_type=tf.int32)
+    return tf.gather(ids, place, batch_dims=1)
+
+
+# the loops over characters
+
+
+class _Loops:
+    """The compiled parts of sampling from one model: reading the prime, and drawing blocks of characters.
+
+    There are two loops over the same step. TensorFlow's takes any shape. XLA's is several times faster with few rows,
+    but is compiled for each number of rows, which takes a quarter of a second, and always draws a whole block. The
+    two round differently: a character may differ where two are level to the sixth digit, which is one character in
+    hundreds of thousands (with bfloat16 products in ten thousand). The choice hangs on the size of the text alone, so
+    that equal calls write equal texts, whatever was drawn before them.
+    """
+
+    def __init__(self, reference):
+        self._reference = reference
+        self._compiles = True
+        specs = [tf.TensorSpec((1, None), tf.int32), tf.TensorSpec((), tf.int32)]
+        self._read = tf.function(lambda *arguments: _read(reference(), *arguments)).get_concrete_function(*specs)
+        self._draws = {}
+
+    @property
+    def traces(self):
+        return 1 + len(self._draws)
+
+    def read(self, prime, num_samples):
+        """Return logits, states and prepared weights after ids ``(time,)``, logits and states once per sample."""
+        return self._read(tf.constant(prime[None, :]), tf.constant(num_samples))
+
+    def draw(self, compiled, length, noise, temperature, filters, carried):
+        """Draw at least ``length`` characters: ids ``(time, num_samples)``, and what is carried to the next block."""
+        if compiled and self._compiles:
+            try:
+                return self._run(True, noise, temperature, filters, carried)
+            except tf.errors.OpError:  # an operation that XLA does not know
+                self._compiles = False
+        return self._run(False, noise[:length], temperature, filters, carried)
+
+    def _run(self, compiled, noise, temperature, filters, carried):
+        draw = self._draws.get((compiled, filters is None))
+        if draw is None:
+            draw = trace_loop(self._reference, compiled, filters, noise, self._read.structured_outputs)
+        drawn, logits, states = draw(noise, temperature, filters, *carried)
+        self._draws[compiled, filters is None] = draw
+        return drawn, (logits, states, carried[2])
+
+
+def trace_loop(reference, compiled, filters, noise, read):
+    """Trace one of the loops over characters, for any number of rows.
+
+    Parameters
+    ----------
+    reference : weakref.ref
+        To the model.
+    compiled : bool
+        Whether XLA compiles it.
+    filters, noise, read
+        As the loop takes them; ``read`` are types of logits, states, and prepared weights.
+    """
+    number = tf.TensorSpec((), tf.float32)
+    if filters is not None:
+        filters = [tf.TensorSpec((), value.dtype) for value in filters]
+    loop = tf.function(lambda *arguments: _draw(reference(), *arguments), jit_compile=compiled)
+    return loop.get_concrete_function(tf.TensorSpec((None, None, noise.shape[-1])), number, filters, *read)
+
+
+def _read(model, prime, num_samples):
+    """Return logits and states after ``prime`` ``(1, time)``, once per sample, and the parts of ``Prepared``."""
+    logits, states = forward(model, prime, zero_states(model, 1))
+    logits, states = tf.nest.map_structure(lambda x: tf.repeat(x, num_samples, axis=0), (logits[:, -1], states))
+    prepared = prepare_steps(model)
+    return logits, states, (prepared.table, prepared.weights)
+
+
+def _draw(model, noise, temperature, filters, logits, states, prepared):
+    """Draw a character for every row of noise ``(time, num_samples, vocab)``: ids ``(time, num_samples)``."""
+    length = tf.shape(noise)[0]
+    prepared = Prepared(*prepared)
+
+    def body(i, logits, states, drawn):
+        ids = _choose(logits, noise[i], temperature, filters)
+        logits, states = step(model, ids, states, prepared)
+        return i + 1, logits, states, drawn.write(i, ids)
+
+    drawn = tf.TensorArray(tf.int32, length, element_shape=(None,))
+    _, logits, states, drawn = tf.while_loop(lambda i, *_: i < length, body, (0, logits, states, drawn))
+    return drawn.stack(), logits, states
+
+
+# texts
+
+
+def _with_settings(function):
+    """Show the fields of :class:`DrawSettings` in the signature, in the place of ``**settings``."""
+    signature = inspect.signature(function)
+    parameters = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    first = [p.kind for p in parameters].index(inspect.Parameter.KEYWORD_ONLY)
+    shown = [
+        inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default)
+        for field in fields(DrawSettings)
+    ]
+    function.__signature__ = signature.replace(parameters=parameters[:first] + shown + parameters[first:])
+    return function
+
+
+class Sampler:
+    """Writes texts with one model, in loops that are compiled once and kept here.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Ids ``(batch, time)`` to logits ``(batch, time, vocab)``. It is not touched; new weights count at the next
+        call, and changed layers are compiled anew.
+    vocabulary : Vocabulary
+        The one that the model was trained with.
+    loops : PerModel, optional
+        Where to keep the loops, to share them with other samplers.
+
+    Raises
+    ------
+    ValueError
+        If the vocabulary is not as large as the model's.
+    """
+
+    def __init__(self, model, vocabulary, *, loops=None):
+        check_vocabulary(model, vocabulary)
+        self._model = model
+        self._vocabulary = vocabulary
+        self._loops = PerModel(_Loops) if loops is None else loops
+
+    @property
+    def traces(self):
+        """How often a loop was traced since the model's layers changed; at most 5: one reads, two or four draw."""
+        return self._loops(self._model).traces
+
+    @_with_settings
+    def generate(
+        self,
+        prime,
+        length,
+        *,
+        seed=None,
+        num_samples=None,
+        unknown="error",
+        stop="",
+        stream=False,
+        **settings,
+    ):
+        """Continue a text with characters drawn from the model: :func:`generate` without its first two arguments."""
+        vocabulary = self._vocabulary
+        settings = DrawSettings(**settings)
+        settings.check(len(vocabulary))
+        primed = vocabulary.encode(prime, unknown)
+        if not len(primed):
+            raise ValueError(f"the prime must hold at least one character of the vocabulary, got {prime!r}")
+        _check_count("length", length)
+        if num_samples is not None:
+            _check_count("num_samples", num_samples)
+            if stream:
+                raise ValueError(f"stream=True shows one text; num_samples must be None, got {num_samples}")
+        ends = np.isin(np.arange(len(vocabulary)), vocabulary.encode(stop))  # (vocab,)
+        blocks = self._draw_blocks(primed, length, int(num_samples or 1), settings, _checked_seed(seed))
+        texts = _follow(blocks, vocabulary, primed, ends, stream)
+        return texts[0] if num_samples is None else texts
+
+    def _draw_blocks(self, primed, length, num_samples, settings, seed):
+        """Yield drawn ids ``(num_samples, time)`` until there are ``length``."""
+        loops = self._loops(self._model)
+        carried = loops.read(primed, num_samples)
+        temperature, filters = settings.tensors()
+        vocab_size = len(self._vocabulary)
+        compiled = num_samples <= COMPILED_ROWS and length >= COMPILED_LENGTH
+        steps = block_length(num_samples, vocab_size)
+        for start in range(0, length, steps):
+            noise = gumbel_noise(seed, start // steps, num_samples, vocab_size)
+            wanted = min(steps, length - start)
+            drawn, carried = loops.draw(compiled, wanted, noise, temperature, filters, carried)
+            yield drawn.numpy()[:wanted].T
+
+
+def _checked_seed(seed):
+    """Return a seed as it is, or a new one for None."""
+    if seed is None:
+        return np.random.default_rng().integers(2**31)
+    _check_number("seed", seed, int, "of at most 64 bits")
+    if not -(2**63) <= seed < 2**63:
+        raise ValueError(f"seed must be a whole number of at most 64 bits, got {seed}")
+    return seed
+
+
+_SHARED_LOOPS = PerModel(_Loops)  # of all models that `generate` has met and that are still alive
+
+
+@_with_settings
+def generate(
+    model,
+    vocabulary,
+    prime,
+    length,
+    *,
+    seed=None,
+    num_samples=None,
+    unknown="error",
+    stop="",
+    stream=False,
+    **settings,
+):
+    """Continue a text with characters drawn from a model, in compiled loops that are kept as long as the model lives.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Ids ``(batch, time)`` to logits ``(batch, time, vocab)``.
+    vocabulary : Vocabulary
+        The one that the model was trained with.
+    prime : str
+        At least one character; the state it leaves is where the text goes on.
+    length : int
+        How many characters to draw, at least 1.
+    temperature, top_k, top_p, min_p : float, int, float, float
+        The fields of :class:`DrawSettings`, applied in this order.
+    seed : int, optional
+        The same seed gives the same text, streamed or not, and a longer text begins with the shorter one; without a
+        seed, every call gives another.
+    num_samples : int, optional
+        Draw so many texts at once.
+    unknown : {"error", "skip"}
+        What to do with characters of the prime that the vocabulary does not hold.
+    stop : str
+        A text ends with the first drawn character that is one of these.
+    stream : bool
+        Whether to print one text while it is drawn, up to ``BLOCK`` characters at a time.
+
+    Returns
+    -------
+    str or list of str
+        One text that begins with the prime, or ``num_samples`` of them.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range, the prime is empty, prime or stop holds an unknown character, the
+        vocabulary is not as large as the model's, or several texts are to be streamed.
+    """
+    sampler = Sampler(model, vocabulary, loops=_SHARED_LOOPS)
+    options = {"seed": seed, "num_samples": num_samples, "unknown": unknown, "stop": stop, "stream": stream}
+    return sampler.generate(prime, length, **options, **settings)
+
+
+def generate_windows(model, vocabulary, prime, length, *, time, temperature=1.0, seed=None):
+    """Continue a text, each character drawn after reading the last ``time`` characters from a zero state.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Ids ``(batch, time)`` to logits ``(batch, time, vocab)``; the last ones count. Any layers will do.
+    vocabulary : Vocabulary
+        The one that the model was trained with.
+    prime : str
+        At least ``time`` characters.
+    length, time : int
+        Characters to draw, and to read for each.
+    temperature : float
+        See :func:`apply_temperature`; 0 is greedy.
+    seed : int, optional
+        The same seed gives the same text.
+
+    Returns
+    -------
+    str
+        The prime and ``length`` characters.
+
+    Raises
+    ------
+    ValueError
+        If a size is below 1, the temperature is negative, the prime is too short or holds an unknown character, or
+        the vocabulary is not as large as the model's.
+    """
+    settings = DrawSettings(temperature=temperature)
+    settings.check(len(vocabulary))
+    check_vocabulary(model, vocabulary)
+    ids = vocabulary.encode(prime)
+    _check_count("length", length)
+    _check_count("time", time)
+    if len(ids) < time:
+        raise ValueError(f"the prime must hold at least {time} characters, got {len(ids)}: {prime!r}")
+    seed = _checked_seed(seed)
+    temperature, _ = settings.tensors()
+
+    @tf.function
+    def draw(window, noise):
+        logits = tf.cast(model(window)[:, -1], tf.float32)  # (1, vocab)
+        return _choose(logits, noise, temperature, None)  # (1,)
+
+    steps = block_length(1, len(vocabulary))
+    for i in range(length):
+        if i % steps == 0:
+            noise = gumbel_noise(seed, i // steps, 1, len(vocabulary))
+        ids = np.append(ids, draw(tf.constant(ids[None, -time:], tf.int32), noise[i % steps]))
+    return prime + vocabulary.decode(ids[-length:])
+
+
+def _follow(blocks, vocabulary, primed, ends, stream):
+    """Return the texts, each up to its first end; with ``stream``, print the only one on the way."""
+    parts = []
+    alive = True
+    if stream:
+        print(vocabulary.decode(primed), end="", flush=True)
+    try:
+        for drawn in blocks:
+            parts.append(drawn)
+            if stream:
+                print(vocabulary.decode(_up_to_end(drawn[0], ends)), end="", flush=True)
+            alive = alive & ~ends[drawn].any(axis=1)  # (num_samples,)
+            if not alive.any():
+                break
+    finally:
+        if stream:  # also after Ctrl-C: what was shown stays, and the prompt begins a line
+            print()
+    rows = np.concatenate(parts, axis=1)
+    return [vocabulary.decode(np.concatenate([primed, _up_to_end(row, ends)])) for row in rows]
+
+
+def _up_to_end(ids, ends):
+    """Cut ids after the first that is an end."""
+    found = np.flatnonzero(ends[ids])
+    return ids[: found[0] + 1] if len(found) else ids
