@@ -6,7 +6,6 @@ What needs TensorFlow, which takes seconds, is imported by the commands that nee
 import argparse
 import dataclasses
 import sys
-import typing
 from pathlib import Path
 
 from charlm_utils import runs
@@ -20,14 +19,15 @@ def main(arguments=None):
     An error in the input ends it with one line on standard error and status 2, Ctrl-C with status 130.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    options = _parser(arguments).parse_args(arguments)
+    options = argparse.Namespace()
     try:
+        _parser(arguments).parse_args(arguments, options)
         options.run(options)
     except (OSError, ValueError) as error:
         print(f"charlm_utils: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"charlm_utils: stopped; {_what_is_kept(options)}", file=sys.stderr)
+        print(f"\ncharlm_utils: stopped; {_what_is_kept(options)}", file=sys.stderr)
         return 130
     return 0
 
@@ -35,7 +35,7 @@ def main(arguments=None):
 def _what_is_kept(options):
     """Say what a stopped command leaves."""
     if "out" not in options:
-        return "nothing was to be saved"
+        return "there was nothing to save"
     folder = _run_folder(options)
     if (folder / "run.json").exists():
         return f"{folder} holds a finished run"
@@ -188,19 +188,19 @@ def _add_sample(parser):
     parser.add_argument("run_dir", type=Path, metavar="RUN", help="folder that train wrote")
     parser.add_argument("--prime", required=True, help="text to continue")
     parser.add_argument("--length", type=int, default=500, help="characters to write")
-    _add_fields(parser, sampling.DrawSettings)
+    _add_settings(parser, sampling.DrawSettings)
     parser.add_argument("--seed", type=int, help="makes the text repeatable")
     parser.add_argument("--num-samples", type=int, default=1, help="number of texts")
     parser.add_argument("--unknown", choices=("error", "skip"), default="error", help="unknown characters of the prime")
     parser.set_defaults(run=_sample, temperature=0.8)
 
 
-def _add_fields(parser, kind):
-    """Add an option for every field of a dataclass, with its type, its default and the help in its metadata."""
+def _add_settings(parser, kind):
+    """Add an option for every field of a dataclass like :class:`charlm_utils.sampling.DrawSettings`."""
     for field in dataclasses.fields(kind):
-        types = typing.get_args(field.type) or (field.type,)  # of `int | None`, the first is meant
+        setting = field.metadata["setting"]
         option = "--" + field.name.replace("_", "-")
-        parser.add_argument(option, type=types[0], default=field.default, help=field.metadata["help"])
+        parser.add_argument(option, type=setting.kind, default=field.default, help=setting.help)
 
 
 def _add_reproduce(parser):

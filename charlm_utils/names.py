@@ -1,4 +1,4 @@
-"""Names, one per example: arrays with a start symbol and no padding in the loss, a split, training, writing."""
+"""Names, one per example: a split, arrays with a start symbol, a loss without padding, scoring, writing."""
 
 import keras
 import numpy as np

@@ -157,7 +157,7 @@ def test_a_stopped_train_says_so_and_the_same_command_ends_as_the_undisturbed_on
         patch.setattr(Stream, "sample", stop)
         assert main([str(argument) for argument in command]) == 130
     kept = f"{checkpoint} is kept, and the command that began it goes on from there"
-    assert capsys.readouterr().err == f"charlm_utils: stopped; {kept}\n"
+    assert capsys.readouterr().err == f"\ncharlm_utils: stopped; {kept}\n"
     assert f"the training in {folder / 'stopped'} is not finished" in fail(
         capsys, "sample", folder / "stopped", "--prime", "a"
     )
@@ -218,7 +218,7 @@ def test_a_train_that_was_stopped_at_once_leaves_nothing(folder, tmp_path, capsy
     monkeypatch.setattr(ModelSettings, "build", stop)
     command = ["train", "--text", str(folder / "text.txt"), "--out", str(tmp_path / "run"), *SMALL]
     assert main(command) == 130
-    assert capsys.readouterr().err == "charlm_utils: stopped; nothing was saved yet\n"
+    assert capsys.readouterr().err == "\ncharlm_utils: stopped; nothing was saved yet\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -360,7 +360,7 @@ def test_a_stopped_reproduce_says_what_is_kept(tmp_path, capsys, monkeypatch, le
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(reproduce, "reproduce", stop)
     assert main(["reproduce", "anna-lstm"]) == 130
-    assert capsys.readouterr().err == f"charlm_utils: stopped; {message}\n"
+    assert capsys.readouterr().err == f"\ncharlm_utils: stopped; {message}\n"
 
 
 def test_a_stopped_sample_had_nothing_to_save(tmp_path, capsys, monkeypatch):
@@ -369,7 +369,7 @@ def test_a_stopped_sample_had_nothing_to_save(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(runs, "load_run", stop)
     assert main(["sample", str(tmp_path / "run"), "--prime", "a"]) == 130
-    assert capsys.readouterr().err == "charlm_utils: stopped; nothing was to be saved\n"
+    assert capsys.readouterr().err == "\ncharlm_utils: stopped; there was nothing to save\n"
 
 
 # what all commands share
