@@ -29,7 +29,7 @@ outputs: .venv/installed  ## run every chapter and store its outputs
 figures: .venv/installed  ## draw the figures in _static again
 	for script in _static/*.py; do $(BIN)/python $$script; done
 
-bench: .venv/installed  ## measure speeds, as ratios, into benchmarks/results.json
+bench: .venv/installed .venv-rivals/installed  ## measure speeds, in turns with PyTorch, into data/speeds.json
 	$(BIN)/python benchmarks/encode.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/sampling.py
@@ -50,4 +50,10 @@ clean:  ## remove the built book
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# PyTorch runs in an environment and in a process of its own, never beside TensorFlow.
+.venv-rivals/installed: benchmarks/requirements.txt
+	$(PYTHON) -m venv .venv-rivals
+	.venv-rivals/bin/python -m pip install --quiet -r benchmarks/requirements.txt
 	touch $@

@@ -1,4 +1,4 @@
-"""How much faster `Vocabulary.encode` is than a Python loop, on 100 MB of text; both in one process, alternating.
+"""How much faster `Vocabulary.encode` is than a Python loop, on 100 MB of text; in turns.
 
     python benchmarks/encode.py
 
@@ -7,40 +7,49 @@ piece the result takes 400 MB at once, and on some machines most of the time is 
 that memory, so this ratio is shown but not asserted.
 """
 
-from functools import partial
-
-import rivals
+import turns
 
 from charlm_utils.corpora import load_corpus
 from charlm_utils.vocabulary import Vocabulary
 
 CHARACTERS = 100_000_000
-ROUNDS = 3  # after one that only warms up
+PIECE = 1_000_000
 
 
-def compare(calls, pieces):
-    """Time the rivals in turns, each on all pieces, the first against the others; print and return their rows."""
+def rivals_of(name, play, pieces):
+    """Return the two rivals on some pieces of text, ours first."""
+    vocabulary = Vocabulary.from_text(play)
+    index = {character: i for i, character in enumerate(vocabulary.characters)}
 
-    def on_all_pieces(call):
+    def encode():
         for piece in pieces:
-            call(piece)
+            vocabulary.encode(piece)
 
-    in_turns = {name: (partial(on_all_pieces, call), CHARACTERS) for name, call in calls.items()}
-    return rivals.table(rivals.in_turns(in_turns, ROUNDS), next(iter(calls)))
+    def loop():
+        for piece in pieces:
+            [index[character] for character in piece]
+
+    characters = sum(map(len, pieces))
+    return [
+        turns.Rival(f"encode, {name}", name, turns.here(encode), characters),
+        turns.Rival(f"[index[c] for c in text], {name}", name, turns.here(loop), characters),
+    ]
+
+
+def measure(characters=CHARACTERS, piece=PIECE, rounds=turns.ROUNDS):
+    """Let both take turns on pieces and on the whole, and return their rows."""
+    play = load_corpus("play")
+    text = (play * (characters // len(play) + 1))[:characters]
+    pieces = [text[start : start + piece] for start in range(0, characters, piece)]
+    rivals = rivals_of("in pieces", play, pieces) + rivals_of("in one piece", play, [text])
+    return turns.to_rows(rivals, turns.in_turns(rivals, rounds))
 
 
 def main():
-    """Compare both rivals on pieces and on the whole."""
-    play = load_corpus("play")
-    text = (play * (CHARACTERS // len(play) + 1))[:CHARACTERS]
-    vocabulary = Vocabulary.from_text(play)
-    index = {character: i for i, character in enumerate(vocabulary.characters)}
-    calls = {"encode": vocabulary.encode, "[index[c] for c in text]": lambda text: [index[c] for c in text]}
-    print("100 pieces of 1 MB")
-    rows = compare(calls, [text[start : start + 1_000_000] for start in range(0, CHARACTERS, 1_000_000)])
-    print("one piece of 100 MB")
-    rows += compare({f"{name}, one piece": call for name, call in calls.items()}, [text])
-    rivals.keep("encoding", {"rows": rows})
+    """Measure, print and keep."""
+    rows = measure()
+    turns.show(rows)
+    turns.keep("encoding", rows)
     ratio = rows[1]["ratio"]
     assert ratio >= 20, f"encode must take at most a twentieth of the loop's time, got a ratio of {ratio:.1f}"
 

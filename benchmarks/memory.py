@@ -11,14 +11,14 @@ import sys
 import time
 from pathlib import Path
 
-from charlm_utils.large import encode_file, file_vocabulary
-
 from charlm_utils.batching import contiguous_batches
 from charlm_utils.corpora import load_corpus
 from charlm_utils.models import build_model
 from charlm_utils.training import train
+from charlm_utils.vocabulary import encode_file, file_vocabulary
 
-BYTES, SECONDS = 10**9, 60
+BYTES = 10**9
+SECONDS = 60
 
 
 def peak():
@@ -31,28 +31,43 @@ def stop(*_):
     raise TimeoutError
 
 
-def main(folder):
-    """Write the text, run every stage and print time and memory after each."""
-    path, ids_path = Path(folder) / "text.txt", Path(folder) / "ids.npy"
+def write_text(path):
+    """Write the play again and again."""
     play = load_corpus("play").encode()
+    with open(path, "wb") as file:
+        while file.tell() < BYTES:
+            file.write(play)
+
+
+def train_for_a_minute(vocabulary, ids):
+    """Train until the alarm."""
+    model = build_model(len(vocabulary), units=256, fast=True)
+    signal.signal(signal.SIGALRM, stop)
+    signal.alarm(SECONDS)
     try:
-        with open(path, "wb") as file:
-            while file.tell() < BYTES:
-                file.write(play)
-        start = time.perf_counter()
-        report = lambda stage: print(f"{stage:28}{time.perf_counter() - start:8.0f} s {peak():8.0f} MB", flush=True)  # noqa: E731
-        report("start")
+        train(model, ids, batch_size=64, time=100, epochs=1, progress=False)
+    except TimeoutError:
+        return
+
+
+def main(folder):
+    """Go through every stage and print time and memory after each."""
+    path = Path(folder) / "text.txt"
+    ids_path = Path(folder) / "ids.npy"
+    start = time.perf_counter()
+
+    def report(stage):
+        print(f"{stage:28}{time.perf_counter() - start:8.0f} s {peak():8.0f} MB", flush=True)
+
+    try:
+        write_text(path)
+        report("text")
         vocabulary = file_vocabulary(path)
         report("vocabulary")
         ids = encode_file(path, vocabulary, ids_path)
         report(f"ids, {len(ids):,}")
-        model = build_model(len(vocabulary), units=256, fast=True)
-        signal.signal(signal.SIGALRM, stop)
-        signal.alarm(SECONDS)
-        try:
-            train(model, ids, batch_size=64, time=100, epochs=1, progress=False)
-        except TimeoutError:
-            report("training, one minute")
+        train_for_a_minute(vocabulary, ids)
+        report("training, one minute")
         count = sum(inputs.size for inputs, _ in contiguous_batches(ids, 64, 100))
         report(f"a pass of {count:,}")
     finally:

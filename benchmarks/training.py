@@ -1,87 +1,107 @@
-"""Training speed of the fast layers against Keras and PyTorch: whole training steps, in one process, in turns.
+"""Training speed of the fast layers against Keras and PyTorch: whole training steps, in turns.
 
     python benchmarks/training.py
 
-A step is: embedding, recurrent layer, logits, cross-entropy, gradients, clipping by global norm, Adam. The share of
-the peak counts only the products that no method can do without: those of state and recurrent kernel and of output and
-logits, forward and twice backward.
+A step is: embedding, recurrent layer, logits, cross-entropy, gradients, clipping by global norm, Adam.
 """
+
+from dataclasses import dataclass
 
 import keras
 import numpy as np
-import rivals
 import tensorflow as tf
+import turns
 
 from charlm_utils.models import build_model, zero_states
 from charlm_utils.training import compiled_step
 
-BATCH, TIME, UNITS, EMBEDDING, VOCAB = 64, 100, 512, 256, 65
-CHARACTERS = BATCH * TIME
+
+@dataclass(frozen=True)
+class Sizes:
+    """What is trained."""
+
+    batch_size: int = 64
+    length: int = 100
+    units: int = 512
+    embedding_dim: int = 256
+    vocab_size: int = 65
+    steps: int = 3  # per round
+
+
 GATES = {"gru": 3, "lstm": 4}
 
 
-def keras_step(cell, **settings):
-    """Return one training step of the book's model, as `train` takes it."""
+def our_steps(sizes, cell, **settings):
+    """Return a function that takes training steps of the book's model, as ``train`` takes them."""
     keras.utils.set_random_seed(0)
-    model = build_model(VOCAB, cell=cell, units=UNITS, embedding_dim=EMBEDDING, **settings)
-    step, states = compiled_step(model, keras.optimizers.Adam(0.001), 5.0), zero_states(model, BATCH)
-    inputs, targets = (tf.constant(np.random.default_rng(i).integers(VOCAB, size=(BATCH, TIME))) for i in (0, 1))
-    inputs, targets = tf.cast(inputs, tf.int32), tf.cast(targets, tf.int32)
-    return lambda: float(step(inputs, targets, states)[0])
+    model = build_model(sizes.vocab_size, cell=cell, units=sizes.units, embedding_dim=sizes.embedding_dim, **settings)
+    step = compiled_step(model, keras.optimizers.Adam(0.001), 5.0)
+    states = zero_states(model, sizes.batch_size)
+    draw = np.random.default_rng(0)
+    shape = (sizes.batch_size, sizes.length)
+    inputs = tf.constant(draw.integers(sizes.vocab_size, size=shape), tf.int32)
+    targets = tf.constant(draw.integers(sizes.vocab_size, size=shape), tf.int32)
+
+    def take_steps():
+        for _ in range(sizes.steps):
+            float(step(inputs, targets, states)[0])
+
+    return take_steps
 
 
-def torch_step(torch, cell, autocast=False):
-    """Return the same step in PyTorch, with bfloat16 autocast or without."""
-    torch.manual_seed(0)
-    embedding = torch.nn.Embedding(VOCAB, EMBEDDING)
-    recurrent = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[cell](EMBEDDING, UNITS, batch_first=True)
-    dense = torch.nn.Linear(UNITS, VOCAB)
-    parameters = [p for part in (embedding, recurrent, dense) for p in part.parameters()]
-    optimizer = torch.optim.Adam(parameters, 0.001)
-    inputs, targets = (torch.from_numpy(np.random.default_rng(i).integers(VOCAB, size=(BATCH, TIME))) for i in (0, 1))
+def operations(sizes, cell):
+    """Return the operations per character in matrix products, forward and twice backward.
 
-    def step():
-        optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-            logits = dense(recurrent(embedding(inputs))[0])
-        loss = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 5.0)
-        optimizer.step()
-        return loss.item()
-
-    return step
+    Full: inputs and state by their kernels, output by that of the logits. Minimal: without the inputs, whose product
+    with the kernel a table of all characters can hold.
+    """
+    gates = GATES[cell] * sizes.units
+    recurrent = sizes.units * gates
+    logits = sizes.units * sizes.vocab_size
+    inputs = sizes.embedding_dim * gates
+    return {"full": 3 * 2 * (inputs + recurrent + logits), "minimal": 3 * 2 * (recurrent + logits)}
 
 
-def bfloat16_of_torch(torch, cell):
-    """Return PyTorch's step with autocast under its name, or nothing where this processor cannot run it."""
-    name, step = f"pytorch {cell}, bfloat16", torch_step(torch, cell, autocast=True)
-    try:
-        step()
-    except RuntimeError as error:
-        print(f"{name} does not run here: {error}")
-        return {}
-    return {name: step}
+def rivals_of(cell, sizes, torch):
+    """Return the rivals for a cell, ours first in both groups."""
+    products = operations(sizes, cell)
+    characters = sizes.batch_size * sizes.length * sizes.steps
+
+    def rival(name, seconds, dtype="float32"):
+        return turns.Rival(name, f"{cell}, {dtype}", seconds, characters, dtype, products)
+
+    fast = our_steps(sizes, cell, fast=True)
+    fast_bfloat16 = our_steps(sizes, cell, fast=True, recurrent_dtype="bfloat16")
+    rivals = [
+        rival(f"fast {cell}", turns.here(fast)),
+        rival(f"keras {cell}", turns.here(our_steps(sizes, cell))),
+        rival(f"fast {cell}, bfloat16", turns.here(fast_bfloat16), "bfloat16"),
+    ]
+    for dtype in ("float32", "bfloat16") if torch else ():
+        name = f"pytorch {cell}" if dtype == "float32" else f"pytorch {cell}, bfloat16"
+        settings = vars(sizes) | {"cell": cell, "autocast": dtype == "bfloat16"}
+        try:
+            rivals.append(rival(name, torch.prepare(name, "training", **settings), dtype))
+        except RuntimeError as error:
+            print(f"{name} does not run here: {error}")
+    return rivals
+
+
+def measure(sizes, cells=tuple(GATES), rounds=turns.ROUNDS, torch=None):
+    """Let all take turns and return their rows; those of PyTorch are left out where ``torch`` is None."""
+    rows = []
+    for cell in cells:
+        rivals = [*rivals_of(cell, sizes, torch), *turns.peaks()]
+        rows += turns.to_rows(rivals, turns.in_turns(rivals, rounds))
+    return rows
 
 
 def main():
     """Measure, print and keep."""
-    torch, rows = rivals.import_torch(), []
-    peak = rivals.matrix_peak("float32")
-    print(f"matrix product peak, float32: {peak / 1e9:.0f} GFLOP/s")
-    for cell, gates in GATES.items():
-        steps = {
-            f"fast {cell}": keras_step(cell, fast=True),
-            f"fast {cell}, bfloat16": keras_step(cell, fast=True, recurrent_dtype="bfloat16"),
-            f"keras {cell}": keras_step(cell),
-        }
-        if torch:
-            steps[f"pytorch {cell}"] = torch_step(torch, cell)
-            steps |= bfloat16_of_torch(torch, cell)
-        speeds = rivals.in_turns({name: (step, CHARACTERS) for name, step in steps.items()})
-        operations = 3 * 2 * UNITS * (gates * UNITS + VOCAB)
-        rows += rivals.table(speeds, f"fast {cell}", operations, peak)
-    rivals.keep("training", {"peak_gflops": round(peak / 1e9, 1), "rows": rows})
+    torch = turns.start_torch()
+    rows = measure(Sizes(), torch=torch)
+    turns.show(rows)
+    turns.keep("training", rows, torch and torch.version)
 
 
 if __name__ == "__main__":

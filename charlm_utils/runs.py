@@ -108,3 +108,70 @@ def _provenance(record):
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "devices": [device.device_type for device in tf.config.list_physical_devices()],
     }
+
+
+def load_results(name):
+    """Load what an experiment of the folder ``experiments/`` found.
+
+    Parameters
+    ----------
+    name : str
+        Of the script and of its file, ``data/experiments/NAME.json``.
+
+    Returns
+    -------
+    dict
+        ``question``, ``answer``, ``effect``, ``chapter``, ``settings``, ``minutes``, ``provenance``, and ``results``: a
+        list of single results, each with its ``arm``, its ``seed`` (None where nothing is drawn) and its figures.
+
+    Raises
+    ------
+    ValueError
+        If there is no experiment of that name.
+    """
+    folder = bundled_data_dir() / "experiments"
+    known = sorted(path.stem for path in folder.glob("*.json"))
+    if name not in known:
+        raise ValueError(f"no experiment {name!r}; there are: {', '.join(known)}")
+    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def load_speeds():
+    """Load what ``make bench`` measured, as a dictionary.
+
+    Returns
+    -------
+    dict
+        ``"machines"`` describes each processor; every other key is a benchmark with a list of rows. A row has ``name``,
+        ``group``, ``machine`` (a key of ``machines``), ``characters_per_second`` (the median of the rounds) with
+        ``slowest`` and ``fastest``, and ``ratio``: how many times as fast as this one the first of its group is.
+    """
+    return json.loads((bundled_data_dir() / "speeds.json").read_text(encoding="utf-8"))
+
+
+def describe_machine():
+    """Return what timings and the last digits of results depend on: processor, its instructions, cores, versions."""
+    return {
+        "processor": _processor().get("model name", platform.processor()),
+        "instructions": [name for name in _INSTRUCTIONS if name in _processor().get("flags", "").split()],
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+    }
+
+
+_INSTRUCTIONS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16")
+
+
+def _processor():
+    """Return what Linux says of the first processor, empty elsewhere."""
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return {}
+    fields = {}
+    for line in info.read_text().split("\n\n")[0].splitlines():
+        key, _, value = line.partition(":")
+        fields[key.strip()] = value.strip()
+    return fields

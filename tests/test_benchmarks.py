@@ -1,78 +1,159 @@
-"""The measuring tools of the benchmarks, and the files of results that the chapters show."""
+"""The measuring tools of the benchmarks, and the file of speeds that chapter 12 shows; nothing is timed here."""
 
 import json
-from pathlib import Path
+import sys
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
-from charlm_utils.files import bundled_data_dir
+from charlm_utils.runs import load_speeds
 
-ROOT = Path(__file__).resolve().parent.parent
-SPEEDS = json.loads((ROOT / "benchmarks" / "results.json").read_text("utf-8"))
-SCORES = json.loads((bundled_data_dir() / "results.json").read_text("utf-8"))
-
-
-def test_rivals_take_turns_and_the_median_counts(rivals, monkeypatch):
-    calls, clock = [], iter([0, 9, 9, 10, 20, 22, 22, 24, 30, 31, 31, 35, 40, 45, 45, 46])
-    monkeypatch.setattr(rivals.time, "perf_counter", lambda: next(clock))
-    speeds = rivals.in_turns({name: (lambda name=name: calls.append(name), 20) for name in "ab"}, rounds=3)
-    assert calls == list("abababab")
-    assert speeds == {"a": 20 / 2, "b": 20 / 2}  # 9 and 1 warm up; then 2, 1, 5 and 2, 4, 1 seconds
+SECTIONS = ("training", "sampling", "encoding")
+SPEEDS = load_speeds()
 
 
-def test_the_table_gives_ratios_of_ours_to_each(rivals):
-    rows = rivals.table({"ours": 200.0, "theirs": 50.0}, "ours", operations=3, peak=1200)
-    assert [row["ratio"] for row in rows] == [1, 4]
-    assert [row["share_of_peak"] for row in rows] == [0.5, 0.125]
+def constant(turns, name, group, seconds, characters=100, **more):
+    return turns.Rival(name, group, lambda: seconds, characters, **more)
 
 
-def test_results_are_kept_by_section(rivals, monkeypatch, tmp_path):
-    monkeypatch.setattr(rivals, "RESULTS", tmp_path / "results.json")
-    rivals.keep("one", {"rows": [1]})
-    rivals.keep("two", {"rows": [2]})
-    rivals.keep("one", {"rows": [3]})
-    kept = json.loads((tmp_path / "results.json").read_text())
-    assert {name: section["rows"] for name, section in kept.items()} == {"one": [3], "two": [2]}
-    assert kept["one"]["machine"]["cores"] >= 1
+def test_rivals_take_turns_and_the_first_round_only_warms_up(turns):
+    called = []
+    clock = iter([9, 8, 2, 4, 1, 5])
+
+    def seconds(name):
+        called.append(name)
+        return next(clock)
+
+    rivals = [turns.Rival(name, "group", lambda name=name: seconds(name), 1) for name in "ab"]
+    assert turns.in_turns(rivals, rounds=2) == {"a": [2, 1], "b": [4, 5]}
+    assert called == list("ababab")
 
 
-@pytest.mark.parametrize("section", ["training", "sampling", "encoding"])
-def test_speeds_name_their_machine_and_their_ratios_follow_from_them(section):
-    machine, rows = SPEEDS[section]["machine"], SPEEDS[section]["rows"]
-    assert machine["pytorch"], "measured without the extra `rivals`"
-    assert machine["tensorflow"] and machine["processor"] and machine["cores"]
-    ours = None
-    for row in rows:
-        ours = row["characters_per_second"] if row["ratio"] == 1.0 and row["name"].startswith(OURS) else ours
-        assert row["ratio"] == pytest.approx(ours / row["characters_per_second"], rel=0.02, abs=0.01), row
+def test_seconds_are_those_of_the_call(turns, monkeypatch):
+    events = []
+    monkeypatch.setattr(turns, "time", SimpleNamespace(perf_counter=lambda: events.append("clock") or len(events)))
+    assert turns.here(lambda: events.append("call"))() == 2
+    assert events == ["clock", "call", "clock"]
 
 
-OURS = ("fast gru", "fast lstm", "generate, fast model", "encode")
+def test_rows_hold_median_range_ratio_and_shares(turns):
+    products = {"full": 40, "minimal": 20}
+    rivals = [
+        constant(turns, "ours", "one", None, products=products),
+        constant(turns, "theirs", "one", None),
+        constant(turns, "ours, bfloat16", "other", None, dtype="bfloat16", products=products),
+        constant(turns, "peak, float32", "peak", None, characters=8e9),
+        constant(turns, "peak, bfloat16", "peak", None, characters=16e9),
+    ]
+    seconds = {
+        "ours": [1, 4, 2],
+        "theirs": [5, 5, 20],
+        "ours, bfloat16": [1],
+        "peak, float32": [2e6],
+        "peak, bfloat16": [2e6],
+    }
+    ours, theirs, bfloat16 = turns.to_rows(rivals, seconds)
+    assert (ours["slowest"], ours["characters_per_second"], ours["fastest"]) == (25, 50, 100)
+    assert (ours["ratio"], theirs["ratio"], bfloat16["ratio"]) == (1, 2.5, 1)
+    assert (ours["full_share"], ours["minimal_share"]) == (0.5, 0.25)
+    assert (bfloat16["full_share"], bfloat16["minimal_share"]) == (0.5, 0.25)
+    assert "full_share" not in theirs
+    assert ours["rounds"] == 3
 
 
-def test_orders_1_to_8_are_there_and_order_7_beats_order_3():
-    nats = {row["order"]: row["nats"] for row in SCORES["ngrams"]["rows"]}
-    assert list(nats) == list(range(1, 9))
-    assert nats[7] < nats[3] < nats[1]
-    validation = [row["validation"] for row in SCORES["ngrams"]["rows"]]
-    assert np.argmin(validation) + 1 == 7, "the order of the counts in the mixtures is chosen on the validation text"
+def test_rows_are_kept_by_section_and_machine(turns, monkeypatch, tmp_path):
+    path = tmp_path / "speeds.json"
+    machine = {"processor": "one", "cores": 2, "instructions": ["avx2"]}
+    monkeypatch.setattr(turns, "describe_machine", lambda: machine)
+    row = {"machine": "one, 2 cores, avx2", "ratio": 1}
+    turns.keep("training", [row], pytorch="2", path=path)
+    turns.keep("sampling", [row], path=path)
+    machine = machine | {"processor": "other"}
+    other = row | {"machine": "other, 2 cores, avx2"}
+    turns.keep("training", [other], path=path)
+    turns.keep("training", [other | {"ratio": 3}], path=path)
+    kept = json.loads(path.read_text())
+    assert kept["training"] == [row, other | {"ratio": 3}]
+    assert kept["sampling"] == [row]
+    assert set(kept["machines"]) == {"one, 2 cores, avx2", "other, 2 cores, avx2"}
 
 
-def test_cells_of_equal_size_have_as_many_parameters_within_one_percent():
-    rows = SCORES["equal"]["rows"]
-    sizes = [run["parameters"] for row in rows for run in row["runs"]]
-    assert [row["cell"] for row in rows] == ["rnn", "gru", "lstm"]
-    assert max(sizes) < 1.01 * min(sizes)
-    for row in rows:
-        assert row["rate"] == (0.001, 0.003, 0.01)[int(np.argmin(row["validation"]))]
+def test_without_pytorch_its_rows_are_left_out(turns, monkeypatch, capsys):
+    monkeypatch.setenv("CHARLM_RIVALS_PYTHON", "/nowhere/python")
+    assert turns.start_torch() is None
+    assert "PyTorch is left out" in capsys.readouterr().out
 
 
-def test_weights_and_rates_are_those_that_were_best_on_the_validation_text():
-    rows = {row["name"]: row for row in SCORES["best"]["rows"]}
-    for name in ("best network, and counts", "two networks, and counts"):
-        assert rows[name]["weight"] == pytest.approx(np.linspace(0, 1, 21)[np.argmin(rows[name]["validation"])])
-    dynamic = rows["dynamic evaluation"]
-    assert dynamic["rate"] == (0.03, 0.1, 0.3, 1.0)[int(np.argmin(dynamic["validation"]))]
-    assert rows["shakespeare-best"]["nats"] == pytest.approx(rows["best network"]["nats"], abs=1e-6)
-    assert rows["shakespeare-best"]["parameters"] <= 10_650_000
+def test_a_worker_that_fails_or_ends_says_so(turns, monkeypatch, tmp_path):
+    worker = tmp_path / "worker.py"
+    worker.write_text(
+        "import json, sys\n"
+        "for line in sys.stdin:\n"
+        "    request = json.loads(line)\n"
+        "    replies = {'version': {'result': '2.0'}, 'prepare': {'error': request.get('kind')}}\n"
+        "    if request['do'] == 'go':\n"
+        "        break\n"
+        "    print(json.dumps(replies[request['do']]), flush=True)\n"
+    )
+    monkeypatch.setattr(turns, "WORKER", worker)
+    torch = turns.Torch(sys.executable)
+    assert torch.version == "2.0"
+    with pytest.raises(RuntimeError, match="no such kind"):
+        torch.prepare("name", "no such kind")
+    with pytest.raises(RuntimeError, match="process ended at .*'go'"):
+        torch._ask({"do": "go", "name": "name"})
+    torch.close()
+
+
+def test_pytorch_takes_part_in_training_and_sampling(torch, tmp_path, script):
+    training, sampling = script("benchmarks", "training"), script("benchmarks", "sampling")
+    rivals = training.rivals_of("lstm", training.Sizes(2, 3, 4, 5, 6, 1), torch)
+    assert [rival.name for rival in rivals if "pytorch" in rival.name] == ["pytorch lstm", "pytorch lstm, bfloat16"]
+    rivals += sampling.rivals_of(sampling.Sizes(4, 5, 3, 2, 2, 2, 2, 2, 2), torch, tmp_path / "weights.npz")
+    assert [rival.name for rival in rivals if "PyTorch" in rival.name] == ["PyTorch loop", "PyTorch loop, 3 texts"]
+    assert all(rival.seconds() > 0 for rival in rivals if "torch" in rival.name.lower())
+
+
+def test_operations_of_a_training_step_are_those_of_its_products(script):
+    training = script("benchmarks", "training")
+    forward = 2 * (512 * 3 * 512 + 512 * 65)  # per character: state by recurrent kernel, output by that of the logits
+    assert training.operations(training.Sizes(), "gru")["minimal"] == 3 * forward
+    assert training.operations(training.Sizes(), "gru")["full"] == 3 * (forward + 2 * 256 * 3 * 512)
+
+
+def measured(script, section):
+    """Return the rows that a benchmark makes at tiny sizes, without PyTorch."""
+    if section == "training":
+        training = script("benchmarks", "training")
+        return training.measure(training.Sizes(2, 3, 4, 5, 6, 1), rounds=1)
+    if section == "sampling":
+        sampling = script("benchmarks", "sampling")
+        return sampling.measure(sampling.Sizes(4, 5, 64, 2, 2, 2, 2, 2, 2), rounds=1)
+    return script("benchmarks", "encode").measure(characters=300, piece=100, rounds=1)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_file_holds_the_rows_that_the_benchmarks_make(section, script):
+    made = {(row["name"], row["group"]) for row in measured(script, section)}
+    for machine in {row["machine"] for row in SPEEDS[section]}:
+        rows = [row for row in SPEEDS[section] if row["machine"] == machine]
+        ours = {(row["name"], row["group"]) for row in rows if "torch" not in row["name"].lower()}
+        assert ours == made
+        assert len(rows) > len(ours) or section == "encoding", "measured without PyTorch"
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_rows_name_their_machine_and_ratios_follow_from_medians(section):
+    firsts = {}
+    for row in SPEEDS[section]:
+        machine = SPEEDS["machines"][row["machine"]]
+        assert machine["processor"] and machine["cores"] and machine["tensorflow"]
+        speed = row["characters_per_second"]
+        first = firsts.setdefault((row["machine"], row["group"]), speed)
+        assert row["ratio"] == pytest.approx(first / speed, rel=0.002, abs=0.006), row
+        if row["slowest"] is not None:
+            assert row["slowest"] <= speed <= row["fastest"], row
+        if section != "encoding":
+            assert 0 < row["minimal_share"] < row["full_share"], row
+            assert row["peak_gflops"] > 0 and row["peak_dtype"] in ("float32", "bfloat16")
+    assert set(SPEEDS) == {"machines", *SECTIONS}

@@ -23,8 +23,7 @@ def test_wheel_stands_alone_with_its_data(tmp_path):
         wheel.extractall(tmp_path / "site")
     code = (
         "import charlm_utils; from charlm_utils.corpora import load_corpus; from charlm_utils.runs import list_runs;"
-        "from charlm_utils.files import bundled_data_dir as data; assert (data() / 'results.json').is_file();"
-        "assert (data().parent / 'benchmarks' / 'results.json').is_file();"
+        "from charlm_utils.runs import load_results, load_speeds; assert load_results('best') and load_speeds();"
         "print(charlm_utils.__file__, len(load_corpus('play')), *list_runs())"
     )
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}

@@ -12,7 +12,7 @@ import tensorflow as tf
 from charlm_utils.corpora import CORPORA, load_corpus, split_corpus
 from charlm_utils.models import forward, zero_states
 from charlm_utils.reproduce import RECIPES, recipe_text, score_again
-from charlm_utils.runs import list_runs, load_run
+from charlm_utils.runs import list_runs, load_results, load_run
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -108,8 +108,7 @@ def test_readme_quotes_the_record():
     assert quoted.strip() and quoted.strip() in record["sample"]
     assert f"{record['held_out_nats']:.4f}" in readme
     assert f"{record['seconds'] / 60:.0f} minutes" in readme
-    scores = json.loads((ROOT / "data" / "results.json").read_text("utf-8"))["best"]["rows"]
-    nats = {row["name"]: row["nats"] for row in scores}
+    nats = {row["arm"]: row["nats"] for row in load_results("best")["results"]}
     assert f"two such layers, scores {nats['best network']:.4f}, and {nats['best network, and counts']:.4f}" in readme
 
 

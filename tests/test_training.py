@@ -1,3 +1,5 @@
+"""Fitting: the loop against one written out, best weights, scalars, schedules, and what is refused."""
+
 import random
 
 import keras
@@ -5,9 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from charlm_utils import training
 from charlm_utils.evaluation import evaluate
 from charlm_utils.models import build_model
-from charlm_utils.training import set_seed, train
+from charlm_utils.training import compiled_step, cosine_decay, count_steps, set_seed, train
 
 BATCH, TIME, VOCAB, UNITS, EMBEDDING = 2, 7, 5, 6, 3
 IDS = np.random.default_rng(0).integers(0, VOCAB, 3 * BATCH * TIME + 4)  # three batches and a rest
@@ -33,6 +36,12 @@ def seeded_run(seed, **settings):
 @pytest.fixture(scope="module")
 def first_run():
     return seeded_run(3)
+
+
+@pytest.fixture(scope="module")
+def untrained():
+    """A model that no refused training changes."""
+    return small_model()
 
 
 def change_of(model, before):
@@ -127,9 +136,9 @@ def test_set_seed_seeds_python_numpy_and_tensorflow():
     assert all(a != b for a, b in zip(one, other, strict=True))
 
 
-@pytest.mark.parametrize("seed", [-1, 2**32])
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.5, True])
 def test_set_seed_refuses_a_seed_out_of_range(seed):
-    with pytest.raises(ValueError, match=f"between 0 and 4294967295, got {seed}"):
+    with pytest.raises(ValueError, match=f"an integer between 0 and 4294967295, got {seed}"):
         set_seed(seed)
 
 
@@ -173,39 +182,154 @@ def test_dropout_is_at_work_in_training_and_at_rest_in_evaluation():
     assert losses[0] != pytest.approx(losses[1], abs=1e-6)  # other places are dropped
 
 
-def test_a_loss_that_is_no_longer_a_number_stops_the_training():
-    with pytest.raises(ValueError, match=r"loss became (nan|inf) at batch \d \(epoch 1/2\): lower the learning rate"):
-        fit(small_model(cell="rnn"), optimizer=keras.optimizers.SGD(1e38))
+@pytest.mark.parametrize(("batch", "shown"), [(1, "nan"), (2, "inf")])
+def test_a_loss_that_is_no_longer_a_number_stops_the_training_and_names_its_batch(monkeypatch, batch, shown):
+    def broken(*arguments):
+        step, losses = compiled_step(*arguments), iter([1.0] * (batch - 1) + [float(shown)] + [1.0] * 9)
+        return lambda *tensors: (tf.constant(next(losses)), step(*tensors)[1])
+
+    monkeypatch.setattr(training, "compiled_step", broken)
+    with pytest.raises(ValueError, match=rf"the loss became {shown} at batch {batch} \(epoch 1/2\): lower the learn"):
+        fit(small_model(cell="rnn"))
+
+
+def test_weights_and_validation_losses_that_are_no_longer_numbers_stop_the_training(monkeypatch):
+    far = [keras.optimizers.SGD(1e38), keras.optimizers.SGD(0.1)]
+    with pytest.raises(ValueError, match=r"(loss became|are no longer numbers).* batch \d \(epoch 1/2\): lower the"):
+        fit(small_model(cell="rnn"), optimizer=far[0], clip_norm=None)
+    monkeypatch.setattr(training, "evaluate", lambda *_: float("nan"))
+    with pytest.raises(ValueError, match="the validation loss became nan after epoch 1/2: lower the learning rate"):
+        fit(small_model(cell="rnn"), optimizer=far[1], validation_ids=IDS)
+
+
+# best weights and patience
+
+
+def fit_with_scores(monkeypatch, scores, **settings):
+    """Train while the validation losses are given; return the history, the weights, and those after each epoch."""
+    given, after = iter(scores), []
+    monkeypatch.setattr(training, "evaluate", lambda *_: next(given))
+    model = small_model(cell="rnn")
+    settings = {"epochs": len(scores), "validation_ids": IDS} | settings
+    history = fit(model, on_epoch_end=lambda *_: after.append(model.get_weights()), **settings)
+    return history, model.get_weights(), after
+
+
+def assert_equal(weights, expected):
+    for weight, same in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(weight, same)
+
+
+@pytest.mark.parametrize(
+    ("settings", "epochs", "best"),
+    [
+        ({}, 6, 6),
+        ({"keep_best": True}, 6, 5),
+        ({"patience": 1}, 3, 2),
+        ({"patience": 2}, 4, 2),  # the fourth epoch ties with the second: no improvement
+        ({"patience": 3}, 6, 5),
+    ],
+)
+def test_the_model_ends_with_the_best_weights_and_stops_when_patience_is_over(monkeypatch, settings, epochs, best):
+    history, weights, after = fit_with_scores(monkeypatch, [3.0, 2.0, 2.5, 2.0, 1.5, 1.5], **settings)
+    assert len(history["train"]) == len(after) == epochs
+    assert_equal(weights, after[best - 1])
+    assert set(history) == {"train", "validation", "seconds"}
+
+
+# scalars
+
+
+def scalars(folder):
+    """Return the scalars of all event files of a folder, oldest first: (name, step, value)."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                found.append((value.tag, event.step, float(tf.make_ndarray(value.tensor))))
+    return found
+
+
+def test_the_log_holds_losses_and_learning_rate_of_every_epoch(tmp_path):
+    rate = cosine_decay(0.1, len(IDS), batch_size=BATCH, time=TIME, epochs=2)
+    history = fit(
+        small_model(cell="rnn"),
+        validation_ids=IDS[:20],
+        optimizer=keras.optimizers.Adam(rate),
+        log_dir=tmp_path / "log",
+    )
+    found = scalars(tmp_path / "log")
+    assert sorted(found) == [
+        ("learning_rate", 1, pytest.approx(0.05)),
+        ("learning_rate", 2, pytest.approx(0.0, abs=1e-6)),
+        ("nats_per_character/train", 1, pytest.approx(history["train"][0])),
+        ("nats_per_character/train", 2, pytest.approx(history["train"][1])),
+        ("nats_per_character/validation", 1, pytest.approx(history["validation"][0])),
+        ("nats_per_character/validation", 2, pytest.approx(history["validation"][1])),
+    ]
+
+
+# steps and schedules
+
+
+def test_a_cosine_ends_with_the_last_step_of_the_training():
+    sizes = {"batch_size": BATCH, "time": TIME, "epochs": 2}
+    optimizer = keras.optimizers.SGD(cosine_decay(0.2, len(IDS), **sizes))
+    train(small_model(cell="rnn"), IDS, optimizer=optimizer, progress=False, **sizes)
+    assert int(optimizer.iterations.numpy()) == count_steps(len(IDS), **sizes) == 6
+    assert float(optimizer.learning_rate) == pytest.approx(0, abs=1e-7)
+    optimizer.iterations.assign(3)
+    assert float(optimizer.learning_rate) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"learning_rate": float("inf")}, "learning_rate must be a finite number above 0, got inf"),
+        ({"learning_rate": 0}, "learning_rate must be a finite number above 0, got 0"),
+        ({"epochs": 2.5}, "epochs must be an integer of at least 1, got 2.5"),
+        ({"num_ids": 14}, "need at least 15 ids for batch_size=2 and time=7, got 14"),
+    ],
+)
+def test_a_cosine_of_what_cannot_be_trained_is_refused(changes, message):
+    arguments = {"learning_rate": 0.1, "num_ids": 15, "batch_size": BATCH, "time": TIME, "epochs": 1}
+    assert cosine_decay(**arguments).decay_steps == 1
+    with pytest.raises(ValueError, match=message):
+        cosine_decay(**(arguments | changes))
+
+
+# what is refused
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"epochs": 0}, "epochs must be above 0, got 0"),
-        ({"epochs": -1}, "epochs must be above 0, got -1"),
-        ({"clip_norm": 0.0}, "clip_norm must be above 0, got 0.0"),
-        ({"clip_norm": float("nan")}, "clip_norm must be above 0, got nan"),
-        ({"save_every": 0}, "save_every must be above 0, got 0"),
-        ({"save_every": -1}, "save_every must be above 0, got -1"),
-        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
-        ({"time": 0}, "time must be at least 1, got 0"),
-        ({"ids": IDS[:14]}, "batch_size=2 and time=7 need at least 15 characters, got 14"),
+        ({"epochs": 0}, "epochs must be an integer of at least 1, got 0"),
+        ({"epochs": 0.5}, "epochs must be an integer of at least 1, got 0.5"),
+        ({"save_every": 0}, "save_every must be an integer of at least 1, got 0"),
+        ({"batch_size": 0}, "batch_size must be an integer of at least 1, got 0"),
+        ({"time": 0}, "time must be an integer of at least 1, got 0"),
+        ({"patience": 0}, "patience must be an integer of at least 1, got 0"),
+        ({"patience": 1, "validation_ids": None}, "keep_best and patience need validation_ids"),
+        ({"keep_best": True, "validation_ids": None}, "keep_best and patience need validation_ids"),
+        ({"clip_norm": 0.0}, "clip_norm must be a finite number above 0, got 0.0"),
+        ({"clip_norm": float("nan")}, "clip_norm must be a finite number above 0, got nan"),
+        ({"clip_norm": float("inf")}, "clip_norm must be a finite number above 0, got inf"),
+        ({"clip_norm": "5"}, "clip_norm must be a finite number above 0, got '5'"),
+        ({"clip_norm": True}, "clip_norm must be a finite number above 0, got True"),
+        ({"optimizer": keras.optimizers.SGD(float("inf"))}, "rate must be a finite number of at least 0, got inf"),
+        ({"optimizer": keras.optimizers.Adam(-0.1)}, "rate must be a finite number of at least 0, got -0.1"),
+        ({"ids": IDS[:14]}, "need at least 15 ids for batch_size=2 and time=7, got 14"),
+        ({"ids": IDS + VOCAB}, "ids must be between 0 and 4"),
+        ({"validation_ids": IDS[:1]}, "need at least 2 ids"),
+        ({"validation_ids": [0, VOCAB]}, "ids must be between 0 and 4"),
     ],
 )
-def test_train_refuses_what_is_out_of_range_and_leaves_the_weights(sharp_model, settings, message):
-    before = sharp_model.get_weights()
+def test_what_is_out_of_range_is_refused_before_anything_is_trained_or_written(untrained, tmp_path, settings, message):
+    before = untrained.get_weights()
+    valid = {"ids": IDS, "batch_size": BATCH, "time": TIME, "epochs": 1, "validation_ids": IDS}
+    files = {"checkpoint": tmp_path / "checkpoint.npz", "log_dir": tmp_path / "log"}
     with pytest.raises(ValueError, match=message):
-        train(sharp_model, **({"ids": IDS, "batch_size": BATCH, "time": TIME, "epochs": 1} | settings))
-    assert change_of(sharp_model, before) == 0
-
-
-# evaluation
-
-
-@pytest.mark.parametrize("bad", [{"validation_ids": IDS[:1]}, {"validation_ids": [0, VOCAB]}, {"ids": IDS + VOCAB}])
-def test_texts_that_cannot_be_scored_are_refused_before_the_training(bad):
-    model = small_model()
-    before = model.get_weights()
-    with pytest.raises(ValueError, match="need at least 2 ids|ids must be between 0 and 4"):
-        fit(model, **bad)
-    assert change_of(model, before) == 0
+        train(untrained, **(valid | files | settings))
+    assert change_of(untrained, before) == 0
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,224 @@
+"""What the experiments share: the text and its parts, training, scoring, and a file of results that grows."""
+
+import argparse
+import json
+import time as clock
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from charlm_utils.corpora import load_corpus, split_corpus
+from charlm_utils.evaluation import nats_in_windows, nats_per_position
+from charlm_utils.files import bundled_data_dir, write_atomically
+from charlm_utils.metrics import block_error, longest_copy, novel_ngram_fraction
+from charlm_utils.models import build_model
+from charlm_utils.runs import describe_machine, load_run
+from charlm_utils.sampling import generate
+from charlm_utils.training import cosine_decay, set_seed, train
+from charlm_utils.vocabulary import Vocabulary
+
+WINDOW = 256  # characters, as nanoGPT samples them
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Tiny Shakespeare as the experiments cut it; choices are made on ``validation``, and ``test`` is scored last.
+
+    Attributes
+    ----------
+    vocabulary : Vocabulary
+        Of the whole text.
+    train_text, test_text : str
+        The first nine tenths and the last.
+    train, test : numpy.ndarray
+        The same as ids.
+    learned, validation : numpy.ndarray
+        The first nine tenths of ``train`` and its last.
+    """
+
+    vocabulary: Vocabulary
+    train_text: str
+    test_text: str
+    train: np.ndarray
+    test: np.ndarray
+    learned: np.ndarray
+    validation: np.ndarray
+
+
+@cache
+def load_parts():
+    """Return the :class:`Parts` of tiny Shakespeare; errors are those of ``load_corpus``."""
+    text = load_corpus("shakespeare")
+    vocabulary = Vocabulary.from_text(text)
+    train_text, test_text = split_corpus(text)
+    train_ids = vocabulary.encode(train_text)
+    learned, validation = split_corpus(train_ids)
+    return Parts(vocabulary, train_text, test_text, train_ids, vocabulary.encode(test_text), learned, validation)
+
+
+def fit(ids, model, training, seed):
+    """Train a network with Adam, whose rate falls along a cosine, and print its loss after every epoch.
+
+    Parameters
+    ----------
+    ids : numpy.ndarray
+        What it learns, ids of :func:`load_parts`.
+    model : dict
+        Arguments of ``build_model``.
+    training : dict
+        ``batch_size``, ``time``, ``epochs``, ``learning_rate``, and ``use_ema``: whether the network gets the moving
+        mean of its weights (momentum 0.995) in the end.
+    seed : int
+        Of the initial weights and of dropout.
+
+    Returns
+    -------
+    tuple
+        The network and the history of ``train``.
+    """
+    set_seed(seed)
+    network = build_model(len(load_parts().vocabulary), **model)
+    shape = {key: training[key] for key in ("batch_size", "time", "epochs")}
+    rate = cosine_decay(training["learning_rate"], len(ids), **shape)
+    optimizer = keras.optimizers.Adam(rate, use_ema=training["use_ema"], ema_momentum=0.995)
+
+    def report(epoch, history):
+        print(f"  epoch {epoch}: {history['train'][-1]:.4f} nats, {history['seconds'][-1]:.0f} s", flush=True)
+
+    history = train(network, ids, optimizer=optimizer, on_epoch_end=report, progress=False, **shape)
+    if training["use_ema"]:
+        optimizer.finalize_variable_values(network.trainable_variables)
+    return network, history
+
+
+def score(network):
+    """Return the figures of a network on the last tenth: state carried, in windows, and how new its text is."""
+    parts = load_parts()
+    nats = nats_per_position(network, parts.test)
+    figures = {
+        "parameters": network.count_params(),
+        "nats": float(nats.mean()),
+        "error": block_error(nats),
+        "nats_reset_64": float(nats_in_windows(network, parts.test, 64).mean()),
+        "nats_windows": float(nats_in_windows(network, parts.test, WINDOW).mean()),
+    }
+    return figures | novelty(generate(network, parts.vocabulary, "\n", 500, seed=0, num_samples=20))
+
+
+def score_recorded(name):
+    """Return the figures of a recorded run, with its passes and its speed in characters per second of training."""
+    run = load_run(name)
+    epochs = run.record["training"]["epochs"]
+    speed = epochs * len(load_parts().train) / run.record["seconds"]
+    return {"epochs": epochs, "characters_per_second": round(speed)} | score(run.model)
+
+
+def novelty(texts):
+    """Return the share of runs of eight characters that the training text lacks, and the longest copied stretch."""
+    known = load_parts().train_text
+    return {
+        "new_8grams": float(np.mean([novel_ngram_fraction(text, known, 8) for text in texts])),
+        "longest_copy": max(len(longest_copy(text, known)) for text in texts),
+    }
+
+
+class Experiment:
+    """The results of one question, in ``data/experiments/NAME.json``; what is there is not measured again.
+
+    Parameters
+    ----------
+    script : str or Path
+        The script that asks, ``__file__``: its stem is the name.
+    doc : str
+        Its docstring; the first line is the question.
+    chapter : str
+        The chapter that shows the results: its file without the ending.
+    settings : dict
+        All that the results hang on beside arm and seed, in JSON values.
+    folder : Path, optional
+        Where the file lies; by default that of the book.
+
+    Raises
+    ------
+    ValueError
+        If the file holds results of other settings.
+    """
+
+    def __init__(self, script, doc, *, chapter, settings, folder=None):
+        name = Path(script).stem
+        self.path = (folder or bundled_data_dir() / "experiments") / f"{name}.json"
+        self.record = {
+            "question": doc.splitlines()[0],
+            "answer": None,
+            "effect": None,
+            "chapter": chapter,
+            "settings": json.loads(json.dumps(settings)),
+            "results": [],
+            "minutes": None,
+            "provenance": {"machines": [], "remark": ""},
+        }
+        if self.path.exists():
+            found = json.loads(self.path.read_text(encoding="utf-8"))
+            if found["settings"] != self.record["settings"]:
+                raise ValueError(f"{self.path} holds results of other settings; move it away to start anew")
+            self.record["results"] = found["results"]
+            self.record["provenance"] = found["provenance"]
+
+    @property
+    def results(self):
+        """The single results so far, a list of dict."""
+        return self.record["results"]
+
+    def measure(self, arm, seed, call):
+        """Return the result of an arm and a seed: what ``call()`` returns, a dict, unless it is recorded already."""
+        title = arm if seed is None else f"{arm}, seed {seed}"
+        for result in self.results:
+            if result["arm"] == arm and result["seed"] == seed:
+                print(f"{title}: recorded", flush=True)
+                return result
+        print(f"{title} ...", flush=True)
+        start = clock.perf_counter()
+        figures = call()
+        minutes = round((clock.perf_counter() - start) / 60, 2)
+        result = {"arm": arm, "seed": seed} | figures | {"minutes": minutes}
+        print(result, flush=True)
+        self.results.append(result)
+        machine = describe_machine()
+        if machine not in self.record["provenance"]["machines"]:
+            self.record["provenance"]["machines"].append(machine)
+        self._write()
+        return result
+
+    def conclude(self, answer, effect):
+        """Write the answer in a sentence, and the effect with its uncertainty."""
+        self.record["answer"] = answer
+        self.record["effect"] = effect
+        self._write()
+        print(answer, flush=True)
+
+    def _write(self):
+        minutes = [result.get("minutes") for result in self.results]
+        self.record["minutes"] = None if None in minutes else round(sum(minutes), 1)
+        write_atomically(self.path, json.dumps(self.record, indent=1, ensure_ascii=False) + "\n")
+
+
+def seeds_from_command_line(doc, seeds):
+    """Return the seeds that ``--seeds`` names, by default ``seeds``; ``--help`` prints ``doc``."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=seeds, metavar="SEED")
+    return parser.parse_args().seeds
+
+
+def paired_difference(results, first, second, figure):
+    """Return the mean difference of a figure between two arms, seed by seed, its standard error, and the seeds' number.
+
+    The error is nan where the arms have only one seed in common.
+    """
+    by_seed = {arm: {row["seed"]: row[figure] for row in results if row["arm"] == arm} for arm in (first, second)}
+    seeds = sorted(by_seed[first].keys() & by_seed[second].keys())
+    differences = [by_seed[first][seed] - by_seed[second][seed] for seed in seeds]
+    error = np.std(differences, ddof=1) / np.sqrt(len(seeds)) if len(seeds) > 1 else np.nan
+    return float(np.mean(differences)), float(error), len(seeds)

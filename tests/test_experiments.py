@@ -1,0 +1,162 @@
+"""The experiments: what they share, and that every file of results says what its script says."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from charlm_utils.corpora import load_corpus
+from charlm_utils.evaluation import evaluate
+from charlm_utils.files import bundled_data_dir
+from charlm_utils.runs import load_results
+
+ROOT = Path(__file__).resolve().parent.parent
+NAMES = sorted(path.stem for path in (bundled_data_dir() / "experiments").glob("*.json"))
+SETTINGS = {"sizes": (1, 2), "rate": 0.1}
+
+
+@pytest.fixture
+def common(script):
+    return script("experiments", "common")
+
+
+@pytest.fixture
+def start(common, tmp_path):
+    """A function that starts an experiment in a folder of its own."""
+
+    def start(settings=SETTINGS):
+        return common.Experiment("here/size.py", "Larger?\n\nMore.", chapter="1", settings=settings, folder=tmp_path)
+
+    return start
+
+
+def test_results_are_written_one_by_one_and_not_measured_again(start, tmp_path):
+    experiment = start()
+    assert experiment.measure("a", 0, lambda: {"nats": 2.0})["nats"] == 2.0
+    with pytest.raises(KeyboardInterrupt):
+        experiment.measure("a", 1, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    again = start()
+    again.measure("a", 0, lambda: pytest.fail("measured twice"))
+    again.measure("a", 1, lambda: {"nats": 3.0})
+    again.conclude("Yes.", "1 ± 0 nats")
+    record = json.loads((tmp_path / "size.json").read_text())
+    assert [(row["arm"], row["seed"], row["nats"]) for row in record["results"]] == [("a", 0, 2.0), ("a", 1, 3.0)]
+    assert (record["question"], record["answer"], record["effect"]) == ("Larger?", "Yes.", "1 ± 0 nats")
+    assert record["minutes"] == 0
+    assert len(record["provenance"]["machines"]) == 1
+
+
+def test_results_of_other_settings_are_not_mixed(start):
+    start().measure("a", 0, dict)
+    with pytest.raises(ValueError, match="other settings"):
+        start(SETTINGS | {"rate": 0.2})
+
+
+def test_minutes_are_unknown_where_those_of_one_result_are(start, tmp_path):
+    experiment = start()
+    experiment.results.append({"arm": "old", "seed": 0})
+    experiment.measure("new", 0, dict)
+    assert json.loads((tmp_path / "size.json").read_text())["minutes"] is None
+
+
+def test_differences_are_paired_by_seed(common):
+    rows = [("a", 0, 5.0), ("a", 1, 7.0), ("b", 0, 4.0), ("b", 1, 4.0), ("b", 2, 9.0)]
+    results = [{"arm": arm, "seed": seed, "nats": nats} for arm, seed, nats in rows]
+    mean, error, seeds = common.paired_difference(results, "a", "b", "nats")
+    assert (mean, seeds) == (2.0, 2)
+    assert error == pytest.approx(1.0)  # differences of 1 and 3
+
+
+def test_a_tiny_network_is_trained_and_scored(script, common, monkeypatch):
+    ideas = script("experiments", "ideas")
+    text = load_corpus("play")[:7000]
+    vocabulary = common.Vocabulary.from_text(text)
+    ids = vocabulary.encode(text)
+    parts = common.Parts(vocabulary, text[:4000], text[4000:], ids[:4000], ids[4000:], ids[:3000], ids[3000:4000])
+    for module in (common, ideas):
+        monkeypatch.setattr(module, "load_parts", lambda: parts)
+    monkeypatch.setattr(ideas, "MODEL", ideas.MODEL | {"units": 8, "embedding_dim": 4})
+    monkeypatch.setattr(ideas, "TRAINING", ideas.TRAINING | {"batch_size": 8, "time": 16, "learning_rate": 0.02})
+    tried = ideas.try_idea("weight-average", seed=1)
+    assert tried == ideas.try_idea("weight-average", seed=1) | {"seconds": tried["seconds"]}
+    assert tried["train"][-1] < tried["train"][0]
+    assert tried["validation"] < np.log(len(vocabulary))
+    network, _ = common.fit(ids[:4000], *ideas.settings_of("base"), seed=0)
+    figures = common.score(network)
+    assert figures["nats"] == pytest.approx(evaluate(network, ids[4000:]), abs=1e-6)
+    assert 0 < figures["new_8grams"] <= 1
+
+
+def test_every_script_has_its_results():
+    scripts = {path.stem for path in (ROOT / "experiments").glob("*.py")} - {"common", "table"}
+    assert scripts == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_says_what_its_script_says(name, script):
+    record, module = load_results(name), script("experiments", name)
+    keys = ["question", "answer", "effect", "chapter", "settings", "results", "minutes", "provenance"]
+    assert list(record) == keys
+    assert record["question"] == module.__doc__.splitlines()[0]
+    assert record["question"].endswith("?")
+    assert record["settings"] == json.loads(json.dumps(module.SETTINGS))
+    assert (record["answer"], record["effect"]) == module.conclude(record["results"])
+    assert record["answer"].endswith(".") and "nan" not in record["effect"]
+    assert record["chapter"] == module.CHAPTER
+    assert (ROOT / "chapters" / f"{record['chapter']}.ipynb").is_file()
+    assert script("experiments", "common").load_parts.cache_info().currsize == 0, "a script reads its text at import"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_results_are_single_and_finite(name):
+    record = load_results(name)
+    pairs = [(row["arm"], row["seed"]) for row in record["results"]]
+    assert len(set(pairs)) == len(pairs) > 0
+    for row in record["results"]:
+        assert isinstance(row["arm"], str) and isinstance(row["seed"], int | None)
+        assert any(isinstance(value, float) for value in row.values())
+        for value in row.values():
+            if value is not None and not isinstance(value, str):
+                assert np.isfinite(value).all(), row
+    minutes = [row.get("minutes") for row in record["results"]]
+    assert record["minutes"] == (None if None in minutes else pytest.approx(sum(minutes), abs=0.06))
+    assert record["provenance"]["machines"]
+    for machine in record["provenance"]["machines"]:
+        assert machine["processor"] and machine["cores"] and machine["tensorflow"] and machine["python"]
+
+
+def test_the_table_of_the_experiments_is_that_of_their_files(script):
+    text = (ROOT / "experiments" / "README.md").read_text("utf-8")
+    assert text.endswith("\n\n" + script("experiments", "table").table())
+
+
+def test_an_unknown_experiment_is_refused():
+    with pytest.raises(ValueError, match="no experiment 'nothing'; there are: best, chapters"):
+        load_results("nothing")
+
+
+def test_the_order_of_the_counts_is_that_of_the_lowest_validation_loss():
+    rows = [row for row in load_results("counts")["results"] if row["smoothing"] == "kneser-ney"]
+    best = min(rows, key=lambda row: row["validation"])
+    assert best["order"] == load_results("best")["settings"]["order"] == 7
+
+
+def test_cells_of_equal_size_have_as_many_parameters_and_the_best_rate():
+    rows = load_results("equal_size")["results"]
+    sizes = [row["parameters"] for row in rows if "parameters" in row]
+    assert max(sizes) < 1.01 * min(sizes)
+    for cell in ("rnn", "gru", "lstm"):
+        tried = {row["rate"]: row["validation"] for row in rows if row["cell"] == cell and "validation" in row}
+        chosen = {row["rate"] for row in rows if row["arm"] == cell}
+        assert chosen == {min(tried, key=tried.get)}
+
+
+def test_weights_and_rates_are_those_that_were_best_on_the_validation_text():
+    rows = {row["arm"]: row for row in load_results("best")["results"]}
+    for arm in ("best network, and counts", "two networks, and counts"):
+        assert rows[arm]["weight"] == pytest.approx(np.argmin(rows[arm]["validation"]) / 20)
+    dynamic = rows["dynamic evaluation"]
+    assert dynamic["rate"] == load_results("best")["settings"]["rates"][int(np.argmin(dynamic["validation"]))]
+    assert rows["shakespeare-best"]["nats"] == pytest.approx(rows["best network"]["nats"], abs=1e-6)
+    assert rows["shakespeare-best"]["parameters"] <= 10_650_000
