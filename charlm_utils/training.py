@@ -139,7 +139,8 @@ def train(
         ``nats_per_character/validation`` and ``learning_rate``, with the number of epochs done as step.
     strategy : tf.distribute.Strategy, optional
         ``MirroredStrategy`` (several devices) or ``MultiWorkerMirroredStrategy`` (several machines, each of which
-        makes the same call). The model, and the optimizer if one is given, are made under ``strategy.scope()``.
+        makes the same call); Keras 3.5 or later. Model and optimizer are made under ``strategy.scope()``, and the
+        optimizer clips nothing by itself.
         Every replica takes an equal share of the rows of each batch and carries the state of its rows; weights and
         losses are those of the same training on one device, but for rounding and the draws of dropout, which is the
         same on every replica. All workers read the checkpoint, so it must lie where all can; the chief alone writes

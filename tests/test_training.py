@@ -205,9 +205,7 @@ def test_weights_that_are_no_longer_numbers_stop_the_training_though_every_loss_
         return broken_step
 
     monkeypatch.setattr(training, "compiled_step", broken)
-    with pytest.raises(
-        ValueError, match=r"weights .*embeddings are no longer numbers after batch 1 \(epoch 1/1\)"
-    ):
+    with pytest.raises(ValueError, match=r"weights .*embeddings are no longer numbers after batch 1 \(epoch 1/1\)"):
         fit(small_model(cell="rnn"), IDS[: BATCH * TIME + 1], epochs=1)
 
 
