@@ -195,6 +195,16 @@ def test_the_epoch_whose_weights_are_kept_is_named_with_its_loss_and_sample(sett
     assert record["sample"] == record["samples"][epoch - 1]
 
 
+def test_the_first_weights_follow_from_the_seed(tmp_path, monkeypatch):
+    pretend(monkeypatch)
+    weights = []
+    for i, seed in enumerate((4, 4, 5)):
+        train_run(dataclasses.replace(RECIPE, seed=seed), tmp_path / str(i))
+        weights.append(load_run(str(i), tmp_path).model.get_weights()[0])
+    np.testing.assert_array_equal(weights[0], weights[1])
+    assert np.abs(weights[0] - weights[2]).max() > 0.01
+
+
 def test_any_text_can_be_learned_and_is_prepared_first(tmp_path, monkeypatch):
     pretend(monkeypatch)
     method = Stream(batch_size=2, time=3, epochs=1, learning_rate=0.1)
