@@ -438,6 +438,8 @@ class _Replicas:
 
     def check(self, model, optimizer, batch_size):
         """Raise if the replicas cannot share rows and variables, or the optimizer would clip for each of them alone."""
+        if tuple(int(part) for part in keras.__version__.split(".")[:2]) < (3, 5):  # older ones do not sum gradients
+            raise ValueError(f"training under a strategy needs Keras 3.5 or later, this is {keras.__version__}")
         if batch_size % self.number:
             raise ValueError(
                 f"batch_size must be divisible by the {self.number} replicas of the strategy, got {batch_size}"
