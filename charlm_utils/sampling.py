@@ -176,7 +176,7 @@ class DrawSettings:
 
 def filter_settings():
     """Return the :class:`Setting` of every filter, by the name of its field, in the order in which they apply."""
-    settings = {field.name: field.metadata["setting"] for field in fields(DrawSettings)}
+    settings = {place.name: place.metadata["setting"] for place in fields(DrawSettings)}
     return {name: setting for name, setting in settings.items() if setting.keeps is not None}
 
 
@@ -333,12 +333,11 @@ def _gumbel(seeds, shape):
 
 
 def _choose(logits, noise, temperature, filters):
-    """Return the drawn ids ``(num_samples,)`` from logits and noise ``(num_samples, vocab)``.
+    """Return the drawn ids ``(num_samples,)`` from logits and noise times temperature, both ``(num_samples, vocab)``.
 
     The largest logit is subtracted first: rounding is then finest where it counts, at a low temperature.
     """
     logits -= tf.reduce_max(logits, axis=-1, keepdims=True)
-    noise *= temperature
     if filters is None:
         return tf.argmax(logits + noise, axis=-1, output_type=tf.int32)
     ordered, ids = tf.math.top_k(logits, logits.shape[-1])  # the first of equals first
@@ -358,14 +357,16 @@ class _Loops:
 
     There are two loops over the same step. TensorFlow's takes any shape. XLA's is several times faster with few rows,
     but is compiled for each number of rows, which takes a quarter of a second, and always draws a whole block. The
-    two round differently: a character may differ where two are level to the sixth digit, which is one character in
-    hundreds of thousands (with bfloat16 products in ten thousand). The choice hangs on the size of the text alone, so
-    that equal calls write equal texts, whatever was drawn before them.
+    two round differently, so that a character may differ where two are level to the sixth digit: one in 190,000 for
+    the book's largest GRU, but one in 850 with bfloat16 products, which XLA rounds less often. The choice therefore
+    hangs on the size of the text alone, and never on what was drawn before it: equal calls write equal texts. Where
+    anything is kept in a coarser type than float32, it does not hang on the length either, so that a longer text
+    still begins with the shorter one.
     """
 
     def __init__(self, reference):
         self._reference = reference
-        self._compiles = True
+        self._can_compile = True
         specs = [tf.TensorSpec((1, None), tf.int32), tf.TensorSpec((), tf.int32)]
         self._read = tf.function(lambda *arguments: _read(reference(), *arguments)).get_concrete_function(*specs)
         self._draws = {}
@@ -378,13 +379,19 @@ class _Loops:
         """Return logits, states and prepared weights after ids ``(time,)``, logits and states once per sample."""
         return self._read(tf.constant(prime[None, :]), tf.constant(num_samples))
 
+    def compiles(self, num_samples, length, carried):
+        """Whether a text goes through the loop of XLA."""
+        kinds = {x.dtype for x in tf.nest.flatten(carried) if x is not None}
+        long_enough = length >= COMPILED_LENGTH or kinds != {tf.float32}
+        return self._can_compile and num_samples <= COMPILED_ROWS and long_enough
+
     def draw(self, compiled, length, noise, temperature, filters, carried):
         """Draw at least ``length`` characters: ids ``(time, num_samples)``, and what is carried to the next block."""
-        if compiled and self._compiles:
+        if compiled and self._can_compile:
             try:
                 return self._run(True, noise, temperature, filters, carried)
             except tf.errors.OpError:  # an operation that XLA does not know
-                self._compiles = False
+                self._can_compile = False
         return self._run(False, noise[:length], temperature, filters, carried)
 
     def _run(self, compiled, noise, temperature, filters, carried):
@@ -426,6 +433,7 @@ def _read(model, prime, num_samples):
 def _draw(model, noise, temperature, filters, logits, states, prepared):
     """Draw a character for every row of noise ``(time, num_samples, vocab)``: ids ``(time, num_samples)``."""
     length = tf.shape(noise)[0]
+    noise *= temperature
     prepared = Prepared(*prepared)
 
     def body(i, logits, states, drawn):
@@ -520,7 +528,7 @@ class Sampler:
         carried = loops.read(primed, num_samples)
         temperature, filters = settings.tensors()
         vocab_size = len(self._vocabulary)
-        compiled = num_samples <= COMPILED_ROWS and length >= COMPILED_LENGTH
+        compiled = loops.compiles(num_samples, length, carried)
         steps = block_length(num_samples, vocab_size)
         for start in range(0, length, steps):
             noise = gumbel_noise(seed, start // steps, num_samples, vocab_size)
@@ -641,7 +649,7 @@ def generate_windows(model, vocabulary, prime, length, *, time, temperature=1.0,
     @tf.function
     def draw(window, noise):
         logits = tf.cast(model(window)[:, -1], tf.float32)  # (1, vocab)
-        return _choose(logits, noise, temperature, None)  # (1,)
+        return _choose(logits, noise * temperature, temperature, None)  # (1,)
 
     steps = block_length(1, len(vocabulary))
     for i in range(length):

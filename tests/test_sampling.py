@@ -468,23 +468,47 @@ class Foreign(keras.layers.Layer):
         return tf.ensure_shape(y, x.shape)
 
 
-def test_a_model_that_xla_cannot_compile_goes_through_the_other_loop(monkeypatch):
-    keras.utils.set_random_seed(0)
-    model = stack(keras.layers.GRU(UNITS, return_sequences=True), Foreign())
-    expected = generate(model, VOCABULARY, "a", 30, num_samples=20, temperature=0)[0]
-    tried = []
+@pytest.fixture
+def traced(monkeypatch):
+    """Return the list of loops traced from now on: True for one that XLA compiles."""
+    traced = []
     trace = sampling.trace_loop
 
     def observed(reference, compiled, *rest):
-        tried.append(compiled)
+        traced.append(compiled)
         return trace(reference, compiled, *rest)
 
     monkeypatch.setattr(sampling, "trace_loop", observed)
+    return traced
+
+
+def test_a_model_that_xla_cannot_compile_goes_through_the_other_loop(monkeypatch, traced):
+    keras.utils.set_random_seed(0)
+    model = stack(keras.layers.GRU(UNITS, return_sequences=True), Foreign())
     monkeypatch.setattr(sampling, "COMPILED_LENGTH", 1)
     sampler = Sampler(model, VOCABULARY)
     for _ in range(3):
-        assert sampler.generate("a", 30, temperature=0) == expected
-    assert tried == [True, False], "tried once and remembered"
+        assert sampler.generate("bad", 9, temperature=0) == naive_greedy(model, "bad", 9)
+    assert traced == [True, False], "tried once and remembered"
+
+
+def test_texts_of_few_rows_and_great_length_go_through_the_loop_of_xla(model, traced, monkeypatch):
+    monkeypatch.setattr(sampling, "COMPILED_LENGTH", 30)
+    monkeypatch.setattr(sampling, "COMPILED_ROWS", 2)
+    sampler = Sampler(model, VOCABULARY)
+    sampler.generate("a", 29)
+    sampler.generate("a", 30, num_samples=3)
+    assert traced == [False]
+    sampler.generate("a", 30, num_samples=2)
+    assert traced == [False, True]
+
+
+@pytest.mark.parametrize("kind", ["fast layer", "mixed precision"])
+def test_with_bfloat16_products_the_loop_does_not_hang_on_the_length(traced, kind):
+    model = coarse_model(kind)
+    short, long = (generate(model, VOCABULARY, "a", length, temperature=2, seed=0) for length in (150, 1050))
+    assert long.startswith(short)
+    assert traced == [True]
 
 
 def test_no_call_traces_a_loop_again_and_the_model_stays_untouched(model):
@@ -541,13 +565,21 @@ def test_generate_does_not_keep_a_model_alive():
     assert reference() is None
 
 
-def test_mixed_precision_is_sampled_as_its_own_logits_say():
+def coarse_model(kind):
+    """Return a model that multiplies in bfloat16."""
     keras.utils.set_random_seed(6)
+    shape = {"units": UNITS, "embedding_dim": EMBEDDING}
+    if kind == "fast layer":
+        return sharpened(build_model(VOCAB, fast=True, recurrent_dtype="bfloat16", **shape))
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
-        model = sharpened(build_model(VOCAB, units=UNITS, embedding_dim=EMBEDDING))
+        return sharpened(build_model(VOCAB, **shape))
     finally:
         keras.mixed_precision.set_global_policy("float32")
+
+
+def test_mixed_precision_is_sampled_as_its_own_logits_say():
+    model = coarse_model("mixed precision")
     ids = VOCABULARY.encode("bad").tolist()
     for _ in range(10):
         logits, _ = forward(model, tf.constant([ids]), zero_states(model, 1))
