@@ -185,14 +185,28 @@ def test_a_held_out_text_can_be_scored_once_only_at_the_end(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("settings", "epoch"), [({}, 4), ({"keep_best": True}, 2), ({"patience": 2}, 2)], ids=["last", "best", "patience"]
+    ("settings", "epoch", "nats"),
+    [({}, 4, 2.5), ({"keep_best": True}, 2, 2.0), ({"patience": 2}, 2, 2.0)],
+    ids=["last", "best", "patience"],
 )
-def test_the_epoch_whose_weights_are_kept_is_named_with_its_loss_and_sample(settings, epoch, tmp_path, monkeypatch):
-    pretend(monkeypatch, validation=(3.0, 2.0, 2.5, 2.0))
+def test_the_epoch_whose_weights_are_kept_is_named_with_its_loss_and_sample(
+    settings, epoch, nats, tmp_path, monkeypatch
+):
+    pretend(monkeypatch, validation=(3.0, 2.0, 2.0, 2.5))
     method = dataclasses.replace(RECIPE.method, **settings)
     record = train_run(dataclasses.replace(RECIPE, method=method), tmp_path / "run")
-    assert (record["epoch"], record["held_out_nats"], record["seconds"]) == (epoch, 2.0, 2)
+    assert (record["epoch"], record["held_out_nats"], record["seconds"]) == (epoch, nats, 2)
     assert record["sample"] == record["samples"][epoch - 1]
+
+
+def test_the_first_weights_follow_from_the_seed(tmp_path, monkeypatch):
+    pretend(monkeypatch)
+    weights = []
+    for i, seed in enumerate((4, 4, 5)):
+        train_run(dataclasses.replace(RECIPE, seed=seed), tmp_path / str(i))
+        weights.append(load_run(str(i), tmp_path).model.get_weights()[0])
+    np.testing.assert_array_equal(weights[0], weights[1])
+    assert np.abs(weights[0] - weights[2]).max() > 0.01
 
 
 def test_any_text_can_be_learned_and_is_prepared_first(tmp_path, monkeypatch):
