@@ -73,7 +73,7 @@ def server(tmp_path, monkeypatch):
     server.server_close()
 
 
-# the registry
+# what is known of each corpus
 
 
 def test_list_corpora_names_the_bundled_and_the_real_ones():

@@ -13,6 +13,7 @@ from charlm_utils.evaluation import evaluate
 from charlm_utils.reproduce import RECIPES, Recipe, Stream, recipe_text, score_again
 from charlm_utils.runs import list_runs, load_results, load_run
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
 
 

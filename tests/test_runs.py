@@ -57,7 +57,7 @@ def test_a_saved_run_is_loaded_with_the_same_model_vocabulary_and_record(run_dir
 def test_a_run_is_three_files_that_are_json_or_plain_arrays(run_dir):
     assert sorted(path.name for path in run_dir.iterdir()) == ["run.json", "vocabulary.json", "weights.npz"]
     record = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
-    assert {"date", "python", "tensorflow", "keras", "machine", "devices"} <= set(record["provenance"])
+    assert {"date", "python", "tensorflow", "keras", "processor", "devices"} <= set(record["provenance"])
     assert record["provenance"]["keras"] == keras.__version__
     with np.load(run_dir / "weights.npz", allow_pickle=False) as weights:
         assert {weights[name].dtype for name in weights.files} == {np.dtype(np.float16)}

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from charlm_utils import sampling
@@ -35,7 +35,6 @@ VOCABULARY = Vocabulary("kabcdefghij")
 VOCAB, UNITS, EMBEDDING = len(VOCABULARY), 7, 3
 LOGITS = np.array([[0.5, 2.0, -1.0, 2.0, 1.0], [3.0, 0.0, 1.0, 1.0, 1.0], [-5.0, -4.0, -3.0, -2.0, -1.0]])
 
-quick = settings(deadline=None, max_examples=25)
 halves = st.integers(-8, 8).map(lambda i: i / 2)  # few values, so that equals are common
 rows = st.lists(st.lists(halves, min_size=5, max_size=5), min_size=1, max_size=3)
 
@@ -140,7 +139,6 @@ def test_a_tiny_temperature_does_not_overflow(temperature):
     np.testing.assert_array_equal(chances, [[1, 0, 0, 0, 0], [0, 0, 0, 0, 1]])
 
 
-@quick
 @given(rows, st.integers(1, 5))
 def test_top_k_keeps_exactly_the_k_largest_also_among_equals(logits, k):
     filtered = keep_top_k(logits, k)
@@ -149,7 +147,6 @@ def test_top_k_keeps_exactly_the_k_largest_also_among_equals(logits, k):
     assert np.all(np.where(np.isfinite(filtered), filtered, logits) == logits)
 
 
-@quick
 @given(rows, st.floats(0.01, 0.999))
 def test_top_p_keeps_the_smallest_set_of_likely_characters_that_reaches_p(logits, p):
     expected = [naive_top_p(row, p) for row in logits]
@@ -159,7 +156,6 @@ def test_top_p_keeps_the_smallest_set_of_likely_characters_that_reaches_p(logits
     assert np.all(np.where(np.isfinite(filtered), filtered, logits) == logits)
 
 
-@quick
 @given(rows, st.floats(0, 1))
 def test_min_p_keeps_what_is_at_least_a_share_of_the_likeliest(logits, p):
     shares = [softmax(row) / softmax(row).max() for row in logits]

@@ -163,6 +163,7 @@ def test_two_devices_reach_what_one_does(alone, tmp_path):
         assert_reached(tmp_path / f"{name}.npz", expected)
 
 
+@pytest.mark.slow
 def test_two_processes_reach_what_one_does_though_one_is_killed_on_the_way(alone, tmp_path):
     statuses = wait(start_pair(tmp_path, killed=True))
     assert statuses[1] == -signal.SIGKILL, (tmp_path / "errors.txt").read_text()
