@@ -1,4 +1,4 @@
-"""Two scales for every chapter: ``reduced`` (minutes on two cores) and ``full`` (real corpora, a GPU)."""
+"""Two scales for every chapter, ``reduced`` (minutes on two cores) and ``full`` (real corpora), and the device."""
 
 import contextlib
 import os
@@ -51,3 +51,24 @@ def describe_session():
     if gpus and current_scale() == "reduced":
         line += ' (for the full scale, run os.environ["CHARLM_SCALE"] = "full" first)'
     return line
+
+
+def tolerance(least):
+    """Return by how much two ways to compute the same thing with a network may differ.
+
+    A GPU may multiply in TensorFloat-32, which keeps 10 of float32's 23 bits after the leading one: 1e-3, relative to
+    numbers of size 1.
+
+    Parameters
+    ----------
+    least : float
+        What is allowed on a CPU.
+
+    Returns
+    -------
+    float
+        ``least`` on a CPU, and at least 1e-3 where TensorFlow sees a GPU.
+    """
+    import tensorflow as tf
+
+    return max(least, 1e-3) if tf.config.list_logical_devices("GPU") else least
