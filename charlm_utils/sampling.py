@@ -33,8 +33,9 @@ __all__ = [
     "keep_top_p",
 ]
 
-BLOCK = 100  # characters drawn in one go, and shown at once on the screen
-_BLOCK_NUMBERS = 2**22  # of noise at most: 16 MiB, and a few times that while they are made
+CHUNK = 100  # characters drawn in one go, and shown at once on the screen
+BLOCK = 1000  # characters for which noise is drawn in one go
+_BLOCK_NUMBERS = 2**19  # of noise at most, or one character's: 2 MiB, drawn in a few milliseconds
 COMPILED_ROWS = 16  # texts at once up to which a loop compiled by XLA is clearly the faster one
 COMPILED_LENGTH = 1000  # characters from which on it is used: compiling takes as long as drawing some thousands
 _HOTTEST = 1e30  # a temperature above it would make the noise overflow; all characters are alike long before
@@ -299,8 +300,12 @@ def _filter_logits(logits, name, value):
 
 
 def block_length(num_samples, vocab_size):
-    """Return for how many characters noise is drawn at once: ``BLOCK``, or fewer where that would take much memory."""
-    return min(BLOCK, max(1, _BLOCK_NUMBERS // (num_samples * vocab_size)))
+    """Return for how many characters noise is drawn at once: ``BLOCK``, or fewer where that would be too many numbers.
+
+    It is a multiple of ``CHUNK`` or smaller than ``CHUNK``.
+    """
+    length = min(BLOCK, max(1, _BLOCK_NUMBERS // (num_samples * vocab_size)))
+    return length - length % CHUNK if length > CHUNK else length
 
 
 def gumbel_noise(seed, block, num_samples, vocab_size):
@@ -353,10 +358,10 @@ def _choose(logits, noise, temperature, filters):
 
 
 class _Loops:
-    """The compiled parts of sampling from one model: reading the prime, and drawing blocks of characters.
+    """The compiled parts of sampling from one model: reading the prime, and drawing chunks of characters.
 
     There are two loops over the same step. TensorFlow's takes any shape. XLA's is several times faster with few rows,
-    but is compiled for each number of rows, which takes a quarter of a second, and always draws a whole block. The
+    but is compiled for each number of rows, which takes a quarter of a second, and always draws a whole chunk. The
     two round differently, so that a character may differ where two are level to the sixth digit: one in 190,000 for
     the book's largest GRU, but one in 850 with bfloat16 products, which XLA rounds less often. The choice therefore
     hangs on the size of the text alone, and never on what was drawn before it: equal calls write equal texts. Where
@@ -386,7 +391,7 @@ class _Loops:
         return self._can_compile and num_samples <= COMPILED_ROWS and long_enough
 
     def draw(self, compiled, length, noise, temperature, filters, carried):
-        """Draw at least ``length`` characters: ids ``(time, num_samples)``, and what is carried to the next block."""
+        """Draw at least ``length`` characters: ids ``(time, num_samples)``, and what is carried to the next chunk."""
         if compiled and self._can_compile:
             try:
                 return self._run(True, noise, temperature, filters, carried)
@@ -518,22 +523,26 @@ class Sampler:
             if stream:
                 raise ValueError(f"stream=True shows one text; num_samples must be None, got {num_samples}")
         ends = np.isin(np.arange(len(vocabulary)), vocabulary.encode(stop))  # (vocab,)
-        blocks = self._draw_blocks(primed, length, int(num_samples or 1), settings, _checked_seed(seed))
-        texts = _follow(blocks, vocabulary, primed, ends, stream)
+        chunks = self._draw_chunks(primed, length, int(num_samples or 1), settings, _checked_seed(seed))
+        texts = _follow(chunks, vocabulary, primed, ends, stream)
         return texts[0] if num_samples is None else texts
 
-    def _draw_blocks(self, primed, length, num_samples, settings, seed):
+    def _draw_chunks(self, primed, length, num_samples, settings, seed):
         """Yield drawn ids ``(num_samples, time)`` until there are ``length``."""
         loops = self._loops(self._model)
         carried = loops.read(primed, num_samples)
         temperature, filters = settings.tensors()
         vocab_size = len(self._vocabulary)
         compiled = loops.compiles(num_samples, length, carried)
-        steps = block_length(num_samples, vocab_size)
-        for start in range(0, length, steps):
-            noise = gumbel_noise(seed, start // steps, num_samples, vocab_size)
-            wanted = min(steps, length - start)
-            drawn, carried = loops.draw(compiled, wanted, noise, temperature, filters, carried)
+        block = block_length(num_samples, vocab_size)
+        chunk = min(CHUNK, block)
+        for start in range(0, length, chunk):
+            if start % block == 0:
+                noise = gumbel_noise(seed, start // block, num_samples, vocab_size).numpy()
+            place = start % block
+            wanted = min(chunk, length - start)
+            part = tf.constant(noise[place : place + chunk])
+            drawn, carried = loops.draw(compiled, wanted, part, temperature, filters, carried)
             yield drawn.numpy()[:wanted].T
 
 
@@ -588,7 +597,7 @@ def generate(
     stop : str
         A text ends with the first drawn character that is one of these.
     stream : bool
-        Whether to print one text while it is drawn, up to ``BLOCK`` characters at a time.
+        Whether to print one text while it is drawn, up to ``CHUNK`` characters at a time.
 
     Returns
     -------
@@ -659,14 +668,14 @@ def generate_windows(model, vocabulary, prime, length, *, time, temperature=1.0,
     return prime + vocabulary.decode(ids[-length:])
 
 
-def _follow(blocks, vocabulary, primed, ends, stream):
+def _follow(chunks, vocabulary, primed, ends, stream):
     """Return the texts, each up to its first end; with ``stream``, print the only one on the way."""
     parts = []
     alive = True
     if stream:
         print(vocabulary.decode(primed), end="", flush=True)
     try:
-        for drawn in blocks:
+        for drawn in chunks:
             parts.append(drawn)
             if stream:
                 print(vocabulary.decode(_up_to_end(drawn[0], ends)), end="", flush=True)

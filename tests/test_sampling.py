@@ -17,6 +17,7 @@ from charlm_utils import sampling
 from charlm_utils.models import build_model, forward, zero_states
 from charlm_utils.sampling import (
     BLOCK,
+    CHUNK,
     DrawSettings,
     Sampler,
     apply_temperature,
@@ -263,17 +264,18 @@ def test_a_filter_is_added_by_one_field_and_one_function(model, monkeypatch):
 
 
 def test_noise_depends_on_seed_and_block_and_is_gumbels():
-    noise = gumbel_noise(0, 0, 10, 65).numpy()
-    assert noise.shape == (BLOCK, 10, 65)
-    np.testing.assert_array_equal(noise, gumbel_noise(0, 0, 10, 65))
+    noise = gumbel_noise(0, 0, 2, 65).numpy()
+    assert noise.shape == (BLOCK, 2, 65)
+    np.testing.assert_array_equal(noise, gumbel_noise(0, 0, 2, 65))
     for seed, block in ((0, 1), (1, 0), (2**40, 0)):
-        assert abs(np.corrcoef(noise.ravel(), gumbel_noise(seed, block, 10, 65).numpy().ravel())[0, 1]) < 0.02
+        assert abs(np.corrcoef(noise.ravel(), gumbel_noise(seed, block, 2, 65).numpy().ravel())[0, 1]) < 0.02
     for level in (-1, 0, 1, 3):
         assert np.mean(noise < level) == pytest.approx(np.exp(-np.exp(-level)), abs=0.006)
 
 
 @pytest.mark.parametrize(
-    ("num_samples", "vocab_size", "length"), [(1, 65, 100), (64, 65, 100), (10_000, 65, 6), (10**6, 100, 1)]
+    ("num_samples", "vocab_size", "length"),
+    [(1, 65, 1000), (10, 65, 800), (64, 65, 100), (200, 65, 40), (10_000, 65, 1)],
 )
 def test_many_samples_come_in_shorter_blocks(num_samples, vocab_size, length):
     assert block_length(num_samples, vocab_size) == length
@@ -282,7 +284,7 @@ def test_many_samples_come_in_shorter_blocks(num_samples, vocab_size, length):
 # generate
 
 
-@pytest.mark.parametrize(("prime", "length"), [("a", 1), ("bad", 5), ("kjihg", BLOCK), ("k", 2 * BLOCK + 1)])
+@pytest.mark.parametrize(("prime", "length"), [("a", 1), ("bad", 5), ("kjihg", CHUNK), ("k", 2 * CHUNK + 1)])
 def test_a_text_begins_with_the_prime_and_has_the_right_length(model, prime, length):
     text = generate(model, VOCABULARY, prime, length, seed=0)
     assert isinstance(text, str)
@@ -315,14 +317,14 @@ def test_without_a_seed_every_call_gives_another_text(model):
 
 @pytest.mark.parametrize("num_samples", [1, 20])
 def test_a_longer_text_goes_on_where_the_shorter_one_of_the_same_seed_ends(model, monkeypatch, num_samples):
-    monkeypatch.setattr(sampling, "COMPILED_LENGTH", 2 * BLOCK)  # the longest one is drawn by the other loop
+    monkeypatch.setattr(sampling, "COMPILED_LENGTH", BLOCK + 2)  # the longest one is drawn by the other loop
     settings = {"temperature": 2, "seed": 3, "num_samples": num_samples}
-    longest = generate(model, VOCABULARY, "a", 2 * BLOCK + 30, **settings)
-    for length in (1, BLOCK - 1, BLOCK, BLOCK + 1):
+    longest = generate(model, VOCABULARY, "a", BLOCK + 30, **settings)
+    for length in (1, CHUNK - 1, CHUNK, CHUNK + 1, BLOCK + 1):
         shorter = generate(model, VOCABULARY, "a", length, **settings)
         assert shorter == [text[: 1 + length] for text in longest]
-    blocks = [longest[0][1 + i * BLOCK : 31 + i * BLOCK] for i in range(3)]
-    assert len(set(blocks)) == 3, "every block has noise of its own"
+    parts = [longest[0][1 + start : 31 + start] for start in (0, CHUNK, BLOCK)]
+    assert len(set(parts)) == 3, "no noise comes twice"
 
 
 @pytest.mark.parametrize("build", ["gru", "fast gru", "lstm with two layers", "stateful stack"])
@@ -420,7 +422,7 @@ def test_the_characters_of_one_long_text_are_drawn_independently():
     text = generate(memoryless(probabilities), vocabulary, "a", 20_000, seed=0)
     ids = vocabulary.encode(text[1:])
     assert chi_square(np.bincount(ids, minlength=4), probabilities) < 24  # three degrees of freedom
-    for distance in (1, BLOCK):
+    for distance in (1, CHUNK, BLOCK):
         pairs = np.bincount(4 * ids[:-distance] + ids[distance:], minlength=16)
         assert chi_square(pairs, np.outer(probabilities, probabilities).ravel()) < 50
 
@@ -515,7 +517,7 @@ def test_no_call_traces_a_loop_again_and_the_model_stays_untouched(model):
             sampler.generate("a", length, **more)
     assert sampler.traces == 5  # one reads; with and without XLA, with and without filters
     for prime, length, more in [
-        ("a", BLOCK + 3, {}),
+        ("a", CHUNK + 3, {}),
         ("bad", sampling.COMPILED_LENGTH + 17, {"temperature": 0}),
         ("cabcab", 5, {"temperature": 2, "top_k": 3, "seed": 1}),
         ("k", 8, {"top_p": 0.5, "num_samples": 20}),
@@ -587,33 +589,37 @@ def test_mixed_precision_is_sampled_as_its_own_logits_say():
 # streaming and stopping
 
 
-def test_streaming_prints_the_same_text_block_by_block(model, capsys):
+def test_streaming_prints_the_same_text(model, capsys):
     settings = {"temperature": 2, "top_k": 5, "seed": 4}
-    text = generate(model, VOCABULARY, "bad", 3 * BLOCK + 7, **settings)
+    text = generate(model, VOCABULARY, "bad", 3 * CHUNK + 7, **settings)
     assert capsys.readouterr().out == ""
-    assert generate(model, VOCABULARY, "bad", 3 * BLOCK + 7, stream=True, **settings) == text
+    assert generate(model, VOCABULARY, "bad", 3 * CHUNK + 7, stream=True, **settings) == text
     assert capsys.readouterr().out == text + "\n"
 
 
-def test_streaming_flushes_every_block_and_ends_the_line_when_stopped(model, monkeypatch):
+def test_streaming_flushes_every_chunk_and_ends_the_line_when_interrupted(model, monkeypatch):
     shown = []
     monkeypatch.setattr("builtins.print", lambda text="", **options: shown.append((text, options.get("flush"))))
-    drawn = generate(model, VOCABULARY, "bad", 2 * BLOCK + 1, seed=0, stream=True)[3:]
-    blocks = ["bad", drawn[:BLOCK], drawn[BLOCK : 2 * BLOCK], drawn[2 * BLOCK :]]
-    assert shown == [(block, True) for block in blocks] + [("", None)]
+    drawn = generate(model, VOCABULARY, "bad", 2 * CHUNK + 1, seed=0, stream=True)[3:]
+    chunks = ["bad", drawn[:CHUNK], drawn[CHUNK : 2 * CHUNK], drawn[2 * CHUNK :]]
+    assert shown == [(chunk, True) for chunk in chunks] + [("", None)]
+
+    def interrupting(*arguments):
+        draw = trace(*arguments)
+
+        def interrupted(*arguments):
+            if len(shown) == 3:
+                raise KeyboardInterrupt
+            return draw(*arguments)
+
+        return interrupted
 
     shown.clear()
-    noise = sampling.gumbel_noise
-
-    def interrupted(seed, block, *rest):
-        if block == 1:
-            raise KeyboardInterrupt
-        return noise(seed, block, *rest)
-
-    monkeypatch.setattr(sampling, "gumbel_noise", interrupted)
+    trace = sampling.trace_loop
+    monkeypatch.setattr(sampling, "trace_loop", interrupting)
     with pytest.raises(KeyboardInterrupt):
-        generate(model, VOCABULARY, "bad", 10**9, seed=0, stream=True)
-    assert shown == [("bad", True), (drawn[:BLOCK], True), ("", None)]
+        Sampler(model, VOCABULARY).generate("bad", 3 * CHUNK, seed=0, stream=True)
+    assert shown == [("bad", True), (drawn[:CHUNK], True), (drawn[CHUNK : 2 * CHUNK], True), ("", None)]
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -637,13 +643,13 @@ def test_every_sample_has_its_own_end_and_a_text_without_one_keeps_its_length(mo
     assert max(len(text) for text in stopped) == 12
 
 
-def test_drawing_stops_when_every_text_has_ended_in_whichever_block():
+def test_drawing_stops_when_every_text_has_ended_in_whichever_chunk():
     vocabulary = Vocabulary("ab")
     model = memoryless(np.array([0.99, 0.01]))
     texts = generate(model, vocabulary, "a", 10**9, stop="b", num_samples=20, seed=0)
     assert all(text.index("b") == len(text) - 1 for text in texts)
     lengths = [len(text) - 1 for text in texts]
-    assert min(lengths) < BLOCK < max(lengths)
+    assert min(lengths) < CHUNK < max(lengths)
 
 
 def test_an_unknown_character_of_the_prime_is_refused_by_name_or_skipped(model):
