@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from charlm_utils.fast import FastGRU, FastLSTM
+from charlm_utils.layers import FastGRU, FastLSTM
 
 CELLS = {"rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
 FAST_CELLS = {"gru": FastGRU, "lstm": FastLSTM}
