@@ -2,14 +2,20 @@
 
 Keras multiplies the inputs step by step and lets automatic differentiation unwind the loop, which forms the gradient
 of the weights once per step. Here the inputs of all steps are multiplied at once, the forward loop keeps its gates,
-the backward loop is left with one product per step, and the gradient of the recurrent kernel is a single product at
-the end (back-propagation through time: Werbos 1990). Chapter 12 derives it.
+the backward loop is left with one product per step, and the gradient of the recurrent kernel is a large product over
+many steps (back-propagation through time: Werbos 1990). Chapter 12 derives it.
 
-The protocol: a layer with a fast path is a ``keras.layers.RNN`` that also offers the methods of :class:`FastRNN`.
-With them a model can multiply the table of an embedding by the kernel once instead of every character, carry the
-state from call to call, and take single steps. To add a cell, derive one class from :class:`FastRNN` and write
-``project`` and ``step`` (and ``loop_weights`` where something can be prepared before a loop); ``scan`` is then a loop
-over ``step``. Enter the class in ``charlm_utils.models.CELLS``.
+The protocol. A layer with a loop of its own is a :class:`FastRNN`, and thereby a ``keras.layers.RNN``. It offers
+
+- ``is_fast``: whether its loop applies here and now; where it does not, the layer is what Keras makes of it;
+- ``project(inputs)``: what the inputs add to the gates, for all steps at once, or for the table of an embedding;
+- ``loop_weights()``: what every step needs of the weights, prepared once before a loop;
+- ``step(row, states, weights)``: one step on a projected input, which XLA can compile;
+- ``scan(projected, states, ids=None)``: all steps, on projected inputs or on a projected table and ids.
+
+To add a cell, derive one class from :class:`FastRNN`, write ``project`` and ``step``, and enter it in
+``charlm_utils.models.CELLS``. Its ``scan`` is then a plain loop over ``step``; :class:`FastGRU` and :class:`FastLSTM`
+replace it by one with a backward pass written by hand.
 """
 
 import warnings
@@ -17,36 +23,39 @@ import warnings
 import keras
 import tensorflow as tf
 
+LARGEST_TABLE = 256  # rows; the gradient of a lookup in the loop takes time in proportion to them
+BLOCK = 20  # steps of the backward loop whose gradients are added to those of the weights in one product
+
 
 class FastRNN(keras.layers.RNN):
-    """A recurrent layer whose loop over time is written by hand; Keras's own loop stands in where it does not apply.
+    """A recurrent layer with a loop of its own; Keras's loop takes over where that does not apply.
 
-    Shapes: ``gates`` is the number of parts that a projected input has, 3 for a GRU and 4 for an LSTM.
+    In the shapes below ``gates`` is the number of parts of a projected input: 3 in a GRU, 4 in an LSTM.
     """
 
-    _warned = False
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.supports_jit = False  # keeps `fit` from compiling the loops with XLA, which gains nothing
+        self._has_warned = False
 
     @property
     def is_fast(self):
-        """Whether the hand-written loop applies: not beside a GPU, where Keras has cuDNN, and in float32 only.
+        """Whether the loop applies: in float32, and not beside a GPU, for which Keras has cuDNN.
 
-        A call with a mask takes Keras's loop all the same.
+        A call with a mask is left to Keras all the same.
         """
         return self._obstacle() is None
 
     def project(self, inputs):
-        """Return what the inputs add to the gates: ``(..., features)`` to ``(..., gates * units)``.
-
-        The table of an embedding can be projected too, once for all characters of a text.
-        """
-        raise NotImplementedError
+        """Return what the inputs ``(..., features)`` add to the gates: ``(..., gates * units)``."""
+        raise NotImplementedError(f"{type(self).__name__} has no project")
 
     def loop_weights(self):
-        """Return a list of the tensors that every step uses, prepared once before a loop."""
+        """Return a list of the tensors that every step needs."""
         return []
 
     def step(self, row, states, weights):
-        """Take one step; it can be compiled by XLA.
+        """Take one step.
 
         Parameters
         ----------
@@ -62,17 +71,20 @@ class FastRNN(keras.layers.RNN):
         tuple
             The output ``(batch, units)`` and the list of new states.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no step")
 
-    def scan(self, projected, states):
-        """Run over time on projected inputs.
+    def scan(self, projected, states, ids=None):
+        """Run over time.
 
         Parameters
         ----------
         projected : tf.Tensor
-            Float32 ``(batch, time, gates * units)``, as :meth:`project` gives them.
+            Projected inputs, float32 ``(batch, time, gates * units)``; with ids a projected table
+            ``(vocab, gates * units)``, whose rows are then the inputs.
         states : list of tf.Tensor
             Float32 ``(batch, units)``.
+        ids : tf.Tensor, optional
+            Integers ``(batch, time)``.
 
         Returns
         -------
@@ -80,89 +92,82 @@ class FastRNN(keras.layers.RNN):
             The outputs ``(batch, time, units)`` and the states after the last step.
         """
         weights = self.loop_weights()
-        rows = tf.transpose(projected, (1, 0, 2))  # (time, batch, gates * units)
+        inputs = projected if ids is None else tf.gather(projected, ids)
 
         def step(before, row):
             output, after = self.step(row, before[1:], weights)
             return [output, *after]
 
-        results = tf.scan(step, rows, [tf.zeros_like(states[0]), *states])
-        outputs, *states = results
-        return [tf.transpose(outputs, (1, 0, 2)), *[state[-1] for state in states]]
+        start = [tf.zeros_like(states[0]), *states]
+        outputs, *after = tf.scan(step, tf.transpose(inputs, (1, 0, 2)), start)
+        return [tf.transpose(outputs, (1, 0, 2)), *[state[-1] for state in after]]
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """Run over time; Keras calls this from ``call``."""
         obstacle = self._obstacle()
-        if obstacle is not None and not self._warned:
-            self._warned = True
-            warnings.warn(f"{self.name}: {obstacle}, so this layer runs Keras's loop, not its own", stacklevel=2)
+        if obstacle is not None and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(f"the layer {self.name!r} runs Keras's loop, not its own: {obstacle}", stacklevel=2)
         if obstacle is not None or mask is not None:
             return super().inner_loop(sequences, initial_state, mask, training)
         outputs, *states = self.scan(self.project(sequences), initial_state)
         return outputs[:, -1], outputs, states
 
     def _obstacle(self):
+        """Return why the layer's own loop does not apply, or None."""
         if tf.config.list_logical_devices("GPU"):
             return "there is a GPU"
         if self.compute_dtype != "float32":
             return f"it computes in {self.compute_dtype}"
+        if self.go_backwards:
+            return "it goes backwards"
         return None
 
 
 class _FastGated(FastRNN):
-    """What :class:`FastGRU` and :class:`FastLSTM` share; it stands before a Keras layer."""
+    """What :class:`FastGRU` and :class:`FastLSTM` share; it stands before a layer of Keras."""
 
     def __init__(self, *args, recurrent_dtype="float32", **kwargs):
         if recurrent_dtype not in ("float32", "bfloat16"):
             raise ValueError(f"recurrent_dtype must be 'float32' or 'bfloat16', got {recurrent_dtype!r}")
         super().__init__(*args, **kwargs)
         self.recurrent_dtype = recurrent_dtype
-        self._check_settings()
-
-    def _check_settings(self):
-        """Raise a ValueError that names the first setting for which the loops are not written."""
-        required = {
-            "activation": keras.activations.tanh,
-            "recurrent_activation": keras.activations.sigmoid,
-            "use_bias": True,
-            "reset_after": True,
-            "dropout": 0.0,
-            "recurrent_dropout": 0.0,
-            "go_backwards": False,
-        }
-        for name, value in required.items():
-            given = getattr(self, name, value)  # an LSTM has no reset_after
-            if given != value:
-                given, value = (getattr(x, "__name__", x) for x in (given, value))
-                raise ValueError(
-                    f"{name} must be {value} in a {type(self).__name__}, got {given}: "
-                    "use Keras's own layer, or leave fast=True out"
-                )
+        self._require("activation", keras.activations.tanh)
+        self._require("recurrent_activation", keras.activations.sigmoid)
+        self._require("use_bias", True)
+        self._require("dropout", 0)
+        self._require("recurrent_dropout", 0)
+        self._require("go_backwards", False)
 
     def get_config(self):
         """Return the arguments that make the layer again."""
         return super().get_config() | {"recurrent_dtype": self.recurrent_dtype}
 
     def scan(self, projected, states, ids=None):
-        """Run over time on projected inputs; as :meth:`FastRNN.scan`, with the backward pass written by hand."""
-        if ids is None:
-            inputs = tf.transpose(projected, (1, 0, 2))  # (time, batch, gates * units)
+        """Run over time; as :meth:`FastRNN.scan`, with a backward pass written by hand."""
+        if ids is not None and projected.shape[0] <= LARGEST_TABLE:
+            outputs, *states = self._run(Lookup, projected, tf.transpose(ids), states)
         else:
-            inputs, ids = projected, tf.transpose(ids)
-        outputs, *states = self._run(inputs, ids, *states, *self.loop_weights())
+            inputs = projected if ids is None else tf.gather(projected, ids)
+            outputs, *states = self._run(Rows, tf.transpose(inputs, (1, 0, 2)), None, states)
         return [tf.transpose(outputs, (1, 0, 2)), *states]
 
-    @staticmethod
-    def _rows(inputs, ids):
-        return Rows(inputs) if ids is None else Lookup(inputs, ids)
+    def _require(self, name, value):
+        """Raise a ValueError if a setting is another than the loops are written for."""
+        given = getattr(self, name)
+        if given != value:
+            value, given = (getattr(x, "__name__", x) for x in (value, given))
+            raise ValueError(
+                f"{name} of a {type(self).__name__} must be {value}, got {given}: "
+                f"the layer of Keras takes it (fast=False in build_model)"
+            )
 
 
 @keras.saving.register_keras_serializable("charlm_utils")
 class FastGRU(_FastGated, keras.layers.GRU):
-    """A drop-in for ``keras.layers.GRU`` (Cho et al. 2014), ``reset_after`` included.
+    """A drop-in for ``keras.layers.GRU`` (Cho et al. 2014) with ``reset_after``, its default.
 
-    On a GPU, with a mask or in another type than float32 it is Keras's layer; in the first and the last case it
-    warns.
+    Beside a GPU and in another type than float32 it warns and is Keras's layer; with a mask it is Keras's layer too.
 
     Parameters
     ----------
@@ -174,16 +179,19 @@ class FastGRU(_FastGated, keras.layers.GRU):
     Raises
     ------
     ValueError
-        If ``recurrent_dtype`` is another, or the loops are not written for a setting: other activations, no bias,
-        the reset before the product, the layer's own dropouts, going backwards.
+        If ``recurrent_dtype`` is another, or for settings that the loops are not written for: other activations, no
+        bias, the reset before the product, the layer's own dropouts, going backwards.
     """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._require("reset_after", True)
 
     def project(self, inputs):
         """Return inputs times kernel, plus all biases but the one that the reset gate multiplies."""
         input_bias, recurrent_bias = tf.unstack(tf.convert_to_tensor(self.cell.bias))
-        units = self.units
-        outside = tf.concat([recurrent_bias[: 2 * units], tf.zeros_like(recurrent_bias[2 * units :])], axis=0)
-        return tf.tensordot(inputs, self.cell.kernel, 1) + (input_bias + outside)
+        before_gates = tf.concat([recurrent_bias[: 2 * self.units], tf.zeros(self.units)], axis=0)
+        return tf.tensordot(inputs, self.cell.kernel, 1) + (input_bias + before_gates)
 
     def loop_weights(self):
         """Return the recurrent kernel in the type of the products, and the bias ``(units,)`` behind the reset gate."""
@@ -195,8 +203,12 @@ class FastGRU(_FastGated, keras.layers.GRU):
         state, *_ = gru_gates(row, *states, *weights)
         return state, [state]
 
-    def _run(self, inputs, ids, *tensors):
-        outputs = tf.custom_gradient(lambda inputs, *x: gru_scan(self._rows(inputs, ids), *x))(inputs, *tensors)
+    def _run(self, kind, source, ids, states):
+        @tf.custom_gradient
+        def run(source, *tensors):
+            return gru_scan(kind(source, ids), *tensors)
+
+        outputs = run(source, *states, *self.loop_weights())
         return outputs, outputs[-1]
 
 
@@ -217,9 +229,12 @@ class FastLSTM(_FastGated, keras.layers.LSTM):
         state, memory, *_ = lstm_gates(row, *states, *weights)
         return state, [state, memory]
 
-    def _run(self, inputs, ids, *tensors):
-        run = tf.custom_gradient(lambda inputs, *x: lstm_scan(self._rows(inputs, ids), *x))
-        outputs, memory = run(inputs, *tensors)
+    def _run(self, kind, source, ids, states):
+        @tf.custom_gradient
+        def run(source, *tensors):
+            return lstm_scan(kind(source, ids), *tensors)
+
+        outputs, memory = run(source, *states, *self.loop_weights())
         return outputs, outputs[-1], memory
 
 
@@ -234,29 +249,43 @@ def gru_gates(row, state, kernel, bias):
     return candidate + update * (state - candidate), update, reset, candidate, share
 
 
-def gru_scan(rows, state, kernel, bias):
+def lstm_gates(row, state, memory, kernel):
+    """Return the new state and memory of an LSTM, its gates i, f, candidate, o, and tanh of the new memory."""
+    sums = row + _product(state, kernel)
+    sum_write, sum_keep, sum_candidate, sum_give = tf.split(sums, 4, axis=1)
+    write = tf.sigmoid(sum_write)
+    keep = tf.sigmoid(sum_keep)
+    candidate = tf.tanh(sum_candidate)
+    give = tf.sigmoid(sum_give)
+    memory = keep * memory + write * candidate
+    squashed = tf.tanh(memory)
+    return give * squashed, memory, write, keep, candidate, give, squashed
+
+
+def gru_scan(inputs, state, kernel, bias):
     """Return the outputs of a GRU and their backward pass, in the form that ``tf.custom_gradient`` asks for.
 
     Parameters
     ----------
-    rows : Rows or Lookup
+    inputs : Rows or Lookup
         The projected inputs.
     state, kernel, bias : tf.Tensor
-        ``(batch, units)``, ``(units, 3 * units)``, ``(units,)``, all float32 but the kernel: its type is that of the
-        recurrent products.
+        ``(batch, units)``, ``(units, 3 * units)``, ``(units,)``, float32 but for the kernel, whose type is that of
+        the recurrent products.
 
     Returns
     -------
     tuple
-        Outputs ``(time, batch, units)``, and the function from their gradient to those of rows, state, kernel, bias.
+        Outputs ``(time, batch, units)``, and the function from their gradient to those of the inputs' source and of
+        the three tensors.
     """
     units = state.shape[-1]
 
     def step(t, state):
-        state, *gates = gru_gates(rows.at(t), state, kernel, bias)
+        state, *gates = gru_gates(inputs.row(t), state, kernel, bias)
         return [state], [state, *gates]
 
-    _, (states, *gates) = _loop(step, 0, rows.time, [state], 5 * [units])
+    _, (states, *gates) = _loop(step, 0, inputs.time, [state], 5 * [units])
     outputs = states.stack()
 
     def backward(d_outputs):
@@ -273,43 +302,36 @@ def gru_scan(rows, state, kernel, bias):
             d_sums = tf.concat([d_update, d_reset, d_candidate * reset], axis=1)
             return [kept + _product(d_sums, transposed)], [d_sums, d_candidate]
 
-        def add(start, stop, d_sums, d_candidates, totals):
-            d_input, d_last_input, d_kernel, d_bias = totals
-            d_input = rows.add(d_input, start, stop, d_sums)
-            d_last_input = rows.add(d_last_input, start, stop, d_candidates)
-            d_kernel += _kernel_gradient(before[start:stop], d_sums, kernel.dtype)
-            d_bias += tf.reduce_sum(d_sums[:, :, 2 * units :], axis=(0, 1))
-            return [d_input, d_last_input, d_kernel, d_bias]
+        def add(totals, start, stop, d_sums, d_candidates):
+            # The gradient of a row is that of the sums, but for its last part, the candidate's.
+            d_rows, d_last_parts, d_kernel, d_bias = totals
+            return [
+                inputs.add(d_rows, start, stop, d_sums),
+                inputs.add(d_last_parts, start, stop, d_candidates),
+                d_kernel + _kernel_gradient(before[start:stop], d_sums, kernel.dtype),
+                d_bias + tf.reduce_sum(d_sums[:, :, 2 * units :], axis=(0, 1)),
+            ]
 
-        totals = [rows.no_gradient(3 * units), rows.no_gradient(units), tf.zeros(kernel.shape), tf.zeros_like(bias)]
+        zeros = [inputs.zero(3 * units), inputs.zero(units), tf.zeros(kernel.shape), tf.zeros_like(bias)]
         widths = [3 * units, units]
-        (d_state,), totals = _loop_back(step_back, add, rows.time, [tf.zeros_like(state)], widths, totals)
-        d_input, d_last_input, d_kernel, d_bias = totals
-        d_input = tf.concat([rows.gradient(d_input)[..., : 2 * units], rows.gradient(d_last_input)], axis=-1)
-        return d_input, d_state, tf.cast(d_kernel, kernel.dtype), d_bias
+        (d_state,), totals = _loop_back(step_back, inputs.time, [tf.zeros_like(state)], widths, add, zeros)
+        d_rows, d_last_parts, d_kernel, d_bias = totals
+        first_parts = inputs.gradient(d_rows)[..., : 2 * units]
+        d_source = tf.concat([first_parts, inputs.gradient(d_last_parts)], axis=-1)
+        return d_source, d_state, tf.cast(d_kernel, kernel.dtype), d_bias
 
     return outputs, backward
 
 
-def lstm_gates(row, state, memory, kernel):
-    """Return the new state and memory of an LSTM, its input gate, forget gate, candidate, output gate, tanh(memory)."""
-    sums = tf.split(row + _product(state, kernel), 4, axis=1)
-    write, keep, give = (tf.sigmoid(sums[i]) for i in (0, 1, 3))
-    candidate = tf.tanh(sums[2])
-    memory = keep * memory + write * candidate
-    squashed = tf.tanh(memory)
-    return give * squashed, memory, write, keep, candidate, give, squashed
-
-
-def lstm_scan(rows, state, memory, kernel):
+def lstm_scan(inputs, state, memory, kernel):
     """Return outputs and last memory of an LSTM, and their backward pass; as :func:`gru_scan`, four gates wide."""
     units = state.shape[-1]
 
-    def step(t, state, memory):
-        state, memory_after, *gates = lstm_gates(rows.at(t), state, memory, kernel)
-        return [state, memory_after], [state, memory, *gates]
+    def step(t, state, memory_before):
+        state, memory, *gates = lstm_gates(inputs.row(t), state, memory_before, kernel)
+        return [state, memory], [state, memory_before, *gates]
 
-    (_, last_memory), (states, *gates) = _loop(step, 0, rows.time, [state, memory], 7 * [units])
+    (_, last_memory), (states, *gates) = _loop(step, 0, inputs.time, [state, memory], 7 * [units])
     outputs = states.stack()
 
     def backward(d_outputs, d_memory):
@@ -327,108 +349,107 @@ def lstm_scan(rows, state, memory, kernel):
             d_row = tf.concat([d_write, d_keep, d_candidate, d_give], axis=1)
             return [_product(d_row, transposed), d_memory * keep], [d_row]
 
-        def add(start, stop, d_rows, totals):
-            d_input, d_kernel = totals
-            d_input = rows.add(d_input, start, stop, d_rows)
-            return [d_input, d_kernel + _kernel_gradient(before[start:stop], d_rows, kernel.dtype)]
+        def add(totals, start, stop, d_rows):
+            d_source, d_kernel = totals
+            return [
+                inputs.add(d_source, start, stop, d_rows),
+                d_kernel + _kernel_gradient(before[start:stop], d_rows, kernel.dtype),
+            ]
 
-        totals = [rows.no_gradient(4 * units), tf.zeros(kernel.shape)]
+        zeros = [inputs.zero(4 * units), tf.zeros(kernel.shape)]
         d_states = [tf.zeros_like(state), d_memory]
-        (d_state, d_memory), totals = _loop_back(step_back, add, rows.time, d_states, [4 * units], totals)
-        d_input, d_kernel = totals
-        return rows.gradient(d_input), d_state, d_memory, tf.cast(d_kernel, kernel.dtype)
+        (d_state, d_memory), totals = _loop_back(step_back, inputs.time, d_states, [4 * units], add, zeros)
+        d_source, d_kernel = totals
+        return inputs.gradient(d_source), d_state, d_memory, tf.cast(d_kernel, kernel.dtype)
 
     return (outputs, last_memory), backward
 
 
 class Rows:
-    """Projected inputs ``(time, batch, gates * units)`` as the loops read them, and how their gradient is gathered."""
+    """Projected inputs ``(time, batch, gates * units)`` as the loops read them, and the sum of their gradient."""
 
-    def __init__(self, rows):
-        self.rows = rows
-        self.time = tf.shape(rows)[0]
+    def __init__(self, source, ids=None):
+        self.source = source
+        self.time = tf.shape(source)[0]
 
-    def at(self, t):
+    def row(self, t):
         """Return the inputs of one step ``(batch, gates * units)``."""
-        return self.rows[t]
+        return self.source[t]
 
-    def no_gradient(self, width):
-        """Return what :meth:`add` starts from."""
-        return tf.TensorArray(tf.float32, self.time, element_shape=(self.rows.shape[1], width))
+    def zero(self, width):
+        """Return a total of gradients to start from."""
+        return tf.TensorArray(tf.float32, self.time, element_shape=(self.source.shape[1], width))
 
     def add(self, total, start, stop, d_rows):
         """Return the total with the gradients of some steps ``(stop - start, batch, width)``."""
         return total.scatter(tf.range(start, stop), d_rows)
 
     def gradient(self, total):
-        """Return the gradient for what the object was made from."""
+        """Return a total as the gradient for the source."""
         return total.stack()
 
 
 class Lookup:
-    """Rows of a projected table ``(vocab, gates * units)`` at ids ``(time, batch)``, looked up step by step.
+    """Rows of a projected table ``(vocab, gates * units)`` at ids ``(time, batch)``; the methods are those of Rows.
 
-    Written out, the rows of a batch of 6,400 characters are some 40 MB, and so is their gradient.
+    The rows of a batch of 6,400 characters, with 512 units, take 40 MB, and so does their gradient. Looked up and
+    summed as the loops go, neither is ever written out.
     """
 
-    def __init__(self, table, ids):
-        self.table = table
+    def __init__(self, source, ids):
+        self.source = source
         self.ids = ids
         self.time = tf.shape(ids)[0]
 
-    def at(self, t):
+    def row(self, t):
         """Return the inputs of one step ``(batch, gates * units)``."""
-        return tf.gather(self.table, self.ids[t])
+        return tf.gather(self.source, self.ids[t])
 
-    def no_gradient(self, width):
-        """Return what :meth:`add` starts from."""
-        return tf.zeros((self.table.shape[0], width))
+    def zero(self, width):
+        """Return a total of gradients to start from."""
+        return tf.zeros((self.source.shape[0], width))
 
     def add(self, total, start, stop, d_rows):
         """Return the total with the gradients of some steps: a product with one-hot rows sums them by character."""
-        hot = tf.one_hot(tf.reshape(self.ids[start:stop], (-1,)), self.table.shape[0])
+        hot = tf.one_hot(tf.reshape(self.ids[start:stop], (-1,)), self.source.shape[0])
         return total + tf.matmul(hot, tf.reshape(d_rows, (-1, d_rows.shape[-1])), transpose_a=True)
 
     def gradient(self, total):
-        """Return the gradient for the table."""
+        """Return a total as the gradient for the source."""
         return total
 
 
-BLOCK = 20  # steps
-PI = 10
-
-
 def _loop(step, start, stop, states, widths, back=False):
-    """Run ``step(t, *states)``, which returns new states and what is to be kept, from start to stop or back.
+    """Run ``step(t, *states)``, which returns new states and what to keep, for t from start to stop, or back.
 
     ``widths`` are those of what is kept. Returns the last states, and a ``tf.TensorArray`` of each thing kept.
     """
-    batch = states[0].shape[0]
-    arrays = [tf.TensorArray(tf.float32, stop - start, element_shape=(batch, width)) for width in widths]
+    shapes = [(states[0].shape[0], width) for width in widths]
+    arrays = [tf.TensorArray(tf.float32, stop - start, element_shape=shape) for shape in shapes]
 
     def body(i, states, arrays):
-        t = stop - 1 - (i - start) if back else i
+        t = stop - 1 - i if back else start + i
         states, values = step(t, *states)
         arrays = [array.write(t - start, value) for array, value in zip(arrays, values, strict=True)]
         return i + 1, states, arrays
 
-    _, states, arrays = tf.while_loop(lambda i, *_: i < stop, body, (start, states, arrays), parallel_iterations=PI)
+    _, states, arrays = tf.while_loop(lambda i, *_: i < stop - start, body, (0, states, arrays))
     return states, arrays
 
 
-def _loop_back(step, add, time, states, widths, totals):
-    """Run ``step`` from the last step to the first and let ``add`` put what it keeps into totals, block by block.
+def _loop_back(step, time, states, widths, add, totals):
+    """Run ``step`` from the last step to the first, and ``add`` what it keeps to the totals block by block.
 
-    A block is short enough for what it keeps to stay in the processor's cache until it is used.
+    What a block keeps is used while it is still in the processor's cache.
     """
 
     def body(stop, states, totals):
         start = tf.maximum(stop - BLOCK, 0)
         states, arrays = _loop(step, start, stop, states, widths, back=True)
-        totals = add(start, stop, *[array.stack() for array in arrays], totals)
+        totals = add(totals, start, stop, *[array.stack() for array in arrays])
         return start, states, totals
 
-    _, states, totals = tf.while_loop(lambda stop, *_: stop > 0, body, (time, states, totals), parallel_iterations=PI)
+    _, states, totals = tf.while_loop(lambda stop, *_: stop > 0, body, (time, states, totals))
     return states, totals
 
 
@@ -438,16 +459,16 @@ def _product(left, right):
 
 
 def _kernel_gradient(before, d_sums, dtype):
-    """Return the recurrent kernel's gradient over some steps: one product in a type of its own, as float32."""
+    """Return the recurrent kernel's gradient from some steps: one product in a type of its own, as float32."""
     rows, d_rows = (tf.cast(tf.reshape(x, (-1, x.shape[-1])), dtype) for x in (before, d_sums))
     return tf.cast(tf.matmul(rows, d_rows, transpose_a=True), tf.float32)
 
 
-def _behind_sigmoid(value, gradient):
-    """Return the gradient for the argument of a sigmoid from its value and the gradient for it."""
-    return tf.raw_ops.SigmoidGrad(y=value, dy=gradient)
+def _behind_sigmoid(value, d_value):
+    """Return the gradient for the argument of a sigmoid, from its value and the gradient for that."""
+    return tf.raw_ops.SigmoidGrad(y=value, dy=d_value)
 
 
-def _behind_tanh(value, gradient):
-    """Return the gradient for the argument of tanh from its value and the gradient for it."""
-    return tf.raw_ops.TanhGrad(y=value, dy=gradient)
+def _behind_tanh(value, d_value):
+    """Return the gradient for the argument of tanh, from its value and the gradient for that."""
+    return tf.raw_ops.TanhGrad(y=value, dy=d_value)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from charlm_utils.fast import FastGRU, FastLSTM
+from charlm_utils.layers import FastGRU, FastLSTM
 
 torch = pytest.importorskip("torch")
 BATCH, TIME, FEATURES, UNITS = 3, 7, 4, 5
