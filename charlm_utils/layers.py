@@ -285,7 +285,7 @@ def gru_scan(inputs, state, kernel, bias):
         state, *gates = gru_gates(inputs.row(t), state, kernel, bias)
         return [state], [state, *gates]
 
-    _, (states, *gates) = _loop(step, 0, inputs.time, [state], 5 * [units])
+    _, (states, *gates) = _loop(step, 0, inputs.time, [state], 5 * [units], tf.float32)
     outputs = states.stack()
 
     def backward(d_outputs):
@@ -299,7 +299,8 @@ def gru_scan(inputs, state, kernel, bias):
             d_update = _behind_sigmoid(update, d_state * (before[t] - candidate))
             d_candidate = _behind_tanh(candidate, d_state - kept)
             d_reset = _behind_sigmoid(reset, d_candidate * share)
-            d_sums = tf.concat([d_update, d_reset, d_candidate * reset], axis=1)
+            d_sums = tf.cast(tf.concat([d_update, d_reset, d_candidate * reset], axis=1), kernel.dtype)
+            d_candidate = tf.cast(d_candidate, kernel.dtype)
             return [kept + _product(d_sums, transposed)], [d_sums, d_candidate]
 
         def add(totals, start, stop, d_sums, d_candidates):
@@ -308,13 +309,13 @@ def gru_scan(inputs, state, kernel, bias):
             return [
                 inputs.add(d_rows, start, stop, d_sums),
                 inputs.add(d_last_parts, start, stop, d_candidates),
-                d_kernel + _kernel_gradient(before[start:stop], d_sums, kernel.dtype),
-                d_bias + tf.reduce_sum(d_sums[:, :, 2 * units :], axis=(0, 1)),
+                d_kernel + _product_over_steps(before[start:stop], d_sums),
+                d_bias + tf.reduce_sum(tf.cast(d_sums[:, :, 2 * units :], tf.float32), axis=(0, 1)),
             ]
 
         zeros = [inputs.zero(3 * units), inputs.zero(units), tf.zeros(kernel.shape), tf.zeros_like(bias)]
-        widths = [3 * units, units]
-        (d_state,), totals = _loop_back(step_back, inputs.time, [tf.zeros_like(state)], widths, add, zeros)
+        kinds = [3 * units, units], kernel.dtype
+        (d_state,), totals = _loop_back(step_back, inputs.time, [tf.zeros_like(state)], *kinds, add, zeros)
         d_rows, d_last_parts, d_kernel, d_bias = totals
         first_parts = inputs.gradient(d_rows)[..., : 2 * units]
         d_source = tf.concat([first_parts, inputs.gradient(d_last_parts)], axis=-1)
@@ -331,7 +332,7 @@ def lstm_scan(inputs, state, memory, kernel):
         state, memory, *gates = lstm_gates(inputs.row(t), state, memory_before, kernel)
         return [state, memory], [state, memory_before, *gates]
 
-    (_, last_memory), (states, *gates) = _loop(step, 0, inputs.time, [state, memory], 7 * [units])
+    (_, last_memory), (states, *gates) = _loop(step, 0, inputs.time, [state, memory], 7 * [units], tf.float32)
     outputs = states.stack()
 
     def backward(d_outputs, d_memory):
@@ -346,19 +347,20 @@ def lstm_scan(inputs, state, memory, kernel):
             d_keep = _behind_sigmoid(keep, d_memory * memory_before)
             d_candidate = _behind_tanh(candidate, d_memory * write)
             d_give = _behind_sigmoid(give, d_state * squashed)
-            d_row = tf.concat([d_write, d_keep, d_candidate, d_give], axis=1)
+            d_row = tf.cast(tf.concat([d_write, d_keep, d_candidate, d_give], axis=1), kernel.dtype)
             return [_product(d_row, transposed), d_memory * keep], [d_row]
 
         def add(totals, start, stop, d_rows):
             d_source, d_kernel = totals
             return [
                 inputs.add(d_source, start, stop, d_rows),
-                d_kernel + _kernel_gradient(before[start:stop], d_rows, kernel.dtype),
+                d_kernel + _product_over_steps(before[start:stop], d_rows),
             ]
 
         zeros = [inputs.zero(4 * units), tf.zeros(kernel.shape)]
         d_states = [tf.zeros_like(state), d_memory]
-        (d_state, d_memory), totals = _loop_back(step_back, inputs.time, d_states, [4 * units], add, zeros)
+        kinds = [4 * units], kernel.dtype
+        (d_state, d_memory), totals = _loop_back(step_back, inputs.time, d_states, *kinds, add, zeros)
         d_source, d_kernel = totals
         return inputs.gradient(d_source), d_state, d_memory, tf.cast(d_kernel, kernel.dtype)
 
@@ -382,7 +384,7 @@ class Rows:
 
     def add(self, total, start, stop, d_rows):
         """Return the total with the gradients of some steps ``(stop - start, batch, width)``."""
-        return total.scatter(tf.range(start, stop), d_rows)
+        return total.scatter(tf.range(start, stop), tf.cast(d_rows, tf.float32))
 
     def gradient(self, total):
         """Return a total as the gradient for the source."""
@@ -411,21 +413,20 @@ class Lookup:
 
     def add(self, total, start, stop, d_rows):
         """Return the total with the gradients of some steps: a product with one-hot rows sums them by character."""
-        hot = tf.one_hot(tf.reshape(self.ids[start:stop], (-1,)), self.source.shape[0])
-        return total + tf.matmul(hot, tf.reshape(d_rows, (-1, d_rows.shape[-1])), transpose_a=True)
+        return total + _product_over_steps(tf.one_hot(self.ids[start:stop], self.source.shape[0]), d_rows)
 
     def gradient(self, total):
         """Return a total as the gradient for the source."""
         return total
 
 
-def _loop(step, start, stop, states, widths, back=False):
+def _loop(step, start, stop, states, widths, dtype, back=False):
     """Run ``step(t, *states)``, which returns new states and what to keep, for t from start to stop, or back.
 
-    ``widths`` are those of what is kept. Returns the last states, and a ``tf.TensorArray`` of each thing kept.
+    What is kept has the given widths and one type. Returns the last states, and a ``tf.TensorArray`` of each thing.
     """
     shapes = [(states[0].shape[0], width) for width in widths]
-    arrays = [tf.TensorArray(tf.float32, stop - start, element_shape=shape) for shape in shapes]
+    arrays = [tf.TensorArray(dtype, stop - start, element_shape=shape) for shape in shapes]
 
     def body(i, states, arrays):
         t = stop - 1 - i if back else start + i
@@ -437,7 +438,7 @@ def _loop(step, start, stop, states, widths, back=False):
     return states, arrays
 
 
-def _loop_back(step, time, states, widths, add, totals):
+def _loop_back(step, time, states, widths, dtype, add, totals):
     """Run ``step`` from the last step to the first, and ``add`` what it keeps to the totals block by block.
 
     What a block keeps is used while it is still in the processor's cache.
@@ -445,7 +446,7 @@ def _loop_back(step, time, states, widths, add, totals):
 
     def body(stop, states, totals):
         start = tf.maximum(stop - BLOCK, 0)
-        states, arrays = _loop(step, start, stop, states, widths, back=True)
+        states, arrays = _loop(step, start, stop, states, widths, dtype, back=True)
         totals = add(totals, start, stop, *[array.stack() for array in arrays])
         return start, states, totals
 
@@ -458,10 +459,10 @@ def _product(left, right):
     return tf.cast(tf.matmul(tf.cast(left, right.dtype), right), tf.float32)
 
 
-def _kernel_gradient(before, d_sums, dtype):
-    """Return the recurrent kernel's gradient from some steps: one product in a type of its own, as float32."""
-    rows, d_rows = (tf.cast(tf.reshape(x, (-1, x.shape[-1])), dtype) for x in (before, d_sums))
-    return tf.cast(tf.matmul(rows, d_rows, transpose_a=True), tf.float32)
+def _product_over_steps(left, right):
+    """Return the sum of left times right over steps and batch, in the type of the right factor, as float32."""
+    rows, others = (tf.reshape(x, (-1, x.shape[-1])) for x in (left, right))
+    return tf.cast(tf.matmul(tf.cast(rows, right.dtype), others, transpose_a=True), tf.float32)
 
 
 def _behind_sigmoid(value, d_value):
