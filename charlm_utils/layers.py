@@ -11,7 +11,8 @@ The protocol. A layer with a loop of its own is a :class:`FastRNN`, and thereby 
 - ``project(inputs)``: what the inputs add to the gates, for all steps at once, or for the table of an embedding;
 - ``loop_weights()``: what every step needs of the weights, prepared once before a loop;
 - ``step(row, states, weights)``: one step on a projected input, which XLA can compile;
-- ``scan(projected, states, ids=None)``: all steps, on projected inputs or on a projected table and ids.
+- ``scan(projected, states, ids=None, time_major=False)``: all steps, on projected inputs or on a projected table
+  and ids.
 
 To add a cell, derive one class from :class:`FastRNN`, write ``project`` and ``step``, and enter it in
 ``charlm_utils.models.CELLS``. Its ``scan`` is then a plain loop over ``step``; :class:`FastGRU` and :class:`FastLSTM`
@@ -73,7 +74,7 @@ class FastRNN(keras.layers.RNN):
         """
         raise NotImplementedError(f"{type(self).__name__} has no step")
 
-    def scan(self, projected, states, ids=None):
+    def scan(self, projected, states, ids=None, time_major=False):
         """Run over time.
 
         Parameters
@@ -85,22 +86,25 @@ class FastRNN(keras.layers.RNN):
             Float32 ``(batch, units)``.
         ids : tf.Tensor, optional
             Integers ``(batch, time)``.
+        time_major : bool
+            Whether time comes before batch in inputs, ids and outputs, which spares transposing them.
 
         Returns
         -------
         list of tf.Tensor
             The outputs ``(batch, time, units)`` and the states after the last step.
         """
+        if not time_major:
+            return self._scan_batch_major(projected, states, ids)
         weights = self.loop_weights()
-        inputs = projected if ids is None else tf.gather(projected, ids)
 
         def step(before, row):
             output, after = self.step(row, before[1:], weights)
             return [output, *after]
 
-        start = [tf.zeros_like(states[0]), *states]
-        outputs, *after = tf.scan(step, tf.transpose(inputs, (1, 0, 2)), start)
-        return [tf.transpose(outputs, (1, 0, 2)), *[state[-1] for state in after]]
+        rows = projected if ids is None else tf.gather(projected, ids)
+        outputs, *after = tf.scan(step, rows, [tf.zeros_like(states[0]), *states])
+        return [outputs, *[state[-1] for state in after]]
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """Run over time; Keras calls this from ``call``."""
@@ -112,6 +116,14 @@ class FastRNN(keras.layers.RNN):
             return super().inner_loop(sequences, initial_state, mask, training)
         outputs, *states = self.scan(self.project(sequences), initial_state)
         return outputs[:, -1], outputs, states
+
+    def _scan_batch_major(self, projected, states, ids):
+        if ids is None:
+            projected = tf.transpose(projected, (1, 0, 2))
+        else:
+            ids = tf.transpose(ids)
+        outputs, *states = self.scan(projected, states, ids, time_major=True)
+        return [tf.transpose(outputs, (1, 0, 2)), *states]
 
     def _obstacle(self):
         """Return why the layer's own loop does not apply, or None."""
@@ -143,14 +155,15 @@ class _FastGated(FastRNN):
         """Return the arguments that make the layer again."""
         return super().get_config() | {"recurrent_dtype": self.recurrent_dtype}
 
-    def scan(self, projected, states, ids=None):
+    def scan(self, projected, states, ids=None, time_major=False):
         """Run over time; as :meth:`FastRNN.scan`, with a backward pass written by hand."""
-        if ids is not None and projected.shape[0] <= LARGEST_TABLE:
-            outputs, *states = self._run(Lookup, projected, tf.transpose(ids), states)
-        else:
-            inputs = projected if ids is None else tf.gather(projected, ids)
-            outputs, *states = self._run(Rows, tf.transpose(inputs, (1, 0, 2)), None, states)
-        return [tf.transpose(outputs, (1, 0, 2)), *states]
+        if not time_major:
+            return self._scan_batch_major(projected, states, ids)
+        if ids is None:
+            return self._run(Rows, projected, None, states)
+        if projected.shape[0] > LARGEST_TABLE:
+            return self._run(Rows, tf.gather(projected, ids), None, states)
+        return self._run(Lookup, projected, ids, states)
 
     def _require(self, name, value):
         """Raise a ValueError if a setting is another than the loops are written for."""
@@ -209,7 +222,7 @@ class FastGRU(_FastGated, keras.layers.GRU):
             return gru_scan(kind(source, ids), *tensors)
 
         outputs = run(source, *states, *self.loop_weights())
-        return outputs, outputs[-1]
+        return [outputs, outputs[-1]]
 
 
 @keras.saving.register_keras_serializable("charlm_utils")
@@ -235,7 +248,7 @@ class FastLSTM(_FastGated, keras.layers.LSTM):
             return lstm_scan(kind(source, ids), *tensors)
 
         outputs, memory = run(source, *states, *self.loop_weights())
-        return outputs, outputs[-1], memory
+        return [outputs, outputs[-1], memory]
 
 
 def gru_gates(row, state, kernel, bias):

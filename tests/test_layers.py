@@ -117,6 +117,17 @@ def test_rows_of_a_table_can_be_looked_up_in_the_loop(cell, vocab):
 
 
 @pytest.mark.parametrize("cell", PAIRS)
+def test_time_may_come_before_batch(cell):
+    _, fast = pair(cell)
+    ids = np.random.default_rng(3).integers(VOCAB, size=(BATCH, TIME))
+    table = fast.project(normal(VOCAB, FEATURES))
+    expected = fast.scan(table, some_states(cell), ids)
+    for projected, columns in ((table, ids.T), (tf.gather(table, ids.T), None)):
+        outputs, *after = fast.scan(projected, some_states(cell), columns, time_major=True)
+        assert_all_close([tf.transpose(outputs, (1, 0, 2)), *after], expected)
+
+
+@pytest.mark.parametrize("cell", PAIRS)
 @pytest.mark.parametrize("compiled", [False, True])
 def test_steps_one_by_one_are_a_scan(cell, compiled):
     _, fast = pair(cell)
