@@ -151,7 +151,7 @@ def forward(model, inputs, states, training=False):
     x, new_states, states = inputs, [], iter(states)
     if _takes_table(layers):
         table = layers[1].project(layers[0].embeddings)
-        x, *state = layers[1].scan(tf.gather(table, inputs), next(states))
+        x, *state = layers[1].scan(table, next(states), ids=inputs)
         new_states.append(state)
         layers = layers[2:]
     for layer in layers:
