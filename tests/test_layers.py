@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from charlm_utils import layers
 from charlm_utils.layers import FastGRU, FastLSTM, FastRNN
-from charlm_utils.models import build_model, forward, projected_table, zero_states
+from charlm_utils.models import build_model, forward, prepare_steps, zero_states
 from charlm_utils.sampling import generate
 from charlm_utils.training import train
 from charlm_utils.vocabulary import Vocabulary
@@ -346,11 +346,6 @@ def test_training_goes_the_way_of_keras_and_samples_are_the_same(models):
     vocabulary = Vocabulary("abcdefghijk")
     one, other = (generate(model, vocabulary, "bad", 30, seed=0, temperature=2) for model in models)
     assert one == other
-
-
-@pytest.mark.parametrize("layers", [[], [keras.layers.Embedding(VOCAB, 3)]])
-def test_a_stack_too_short_for_a_table_has_none(layers):
-    assert projected_table(keras.Sequential([keras.Input((None,)), *layers])) is None
 
 
 def test_what_fast_cannot_do_is_refused():
