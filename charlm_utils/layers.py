@@ -255,7 +255,7 @@ class FastLSTM(_FastGated, keras.layers.LSTM):
 def gru_gates(row, state, kernel, bias):
     """Return the new state of a GRU, its two gates, its candidate, and the state's share in it before the reset."""
     row_update, row_reset, row_candidate = tf.split(row, 3, axis=1)
-    sum_update, sum_reset, share = _parts(_product(state, kernel), 3, state.shape[1])
+    sum_update, sum_reset, share = _sums(state, kernel, 3)
     update = tf.sigmoid(row_update + sum_update)
     reset = tf.sigmoid(row_reset + sum_reset)
     share += bias
@@ -266,7 +266,7 @@ def gru_gates(row, state, kernel, bias):
 def lstm_gates(row, state, memory, kernel):
     """Return the new state and memory of an LSTM, its gates i, f, candidate, o, and tanh of the new memory."""
     row_write, row_keep, row_candidate, row_give = tf.split(row, 4, axis=1)
-    sum_write, sum_keep, sum_candidate, sum_give = _parts(_product(state, kernel), 4, state.shape[1])
+    sum_write, sum_keep, sum_candidate, sum_give = _sums(state, kernel, 4)
     write = tf.sigmoid(row_write + sum_write)
     keep = tf.sigmoid(row_keep + sum_keep)
     candidate = tf.tanh(row_candidate + sum_candidate)
@@ -470,20 +470,23 @@ def _loop_back(step, time, states, widths, dtype, add, totals):
     return states, totals
 
 
-def _product(left, right):
-    """Return a matrix product in the type of its right factor, as float32."""
-    return tf.cast(tf.matmul(tf.cast(left, right.dtype), right), tf.float32)
-
-
 def _padded(kernel):
     """Return a float32 kernel with more columns, whose products are faster; one of another type as it is."""
     return tf.pad(kernel, [[0, 0], [0, PADDING]]) if kernel.dtype == tf.float32 else kernel
 
 
-def _parts(sums, number, units):
-    """Split a product with a kernel, padded or not, into the parts of the gates ``(batch, units)``."""
-    padding = sums.shape[1] - number * units
-    return tf.split(sums, number * [units] + [padding], axis=1)[:number]
+def _sums(state, kernel, gates):
+    """Return what the state adds to each gate, a list of float32 ``(batch, units)``; the kernel may be padded."""
+    product = tf.matmul(tf.cast(state, kernel.dtype), kernel)
+    units = state.shape[1]
+    padding = kernel.shape[1] - gates * units
+    parts = tf.split(product, gates * [units] + [padding], axis=1)
+    return [tf.cast(part, tf.float32) for part in parts[:gates]]
+
+
+def _product(left, right):
+    """Return a matrix product in the type of its right factor, as float32."""
+    return tf.cast(tf.matmul(tf.cast(left, right.dtype), right), tf.float32)
 
 
 def _product_over_steps(left, right):
