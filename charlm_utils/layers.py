@@ -26,6 +26,7 @@ import tensorflow as tf
 
 LARGEST_TABLE = 256  # rows; the gradient of a lookup in the loop takes time in proportion to them
 BLOCK = 20  # steps of the backward loop whose gradients are added to those of the weights in one product
+PADDING = 16  # columns of zeros; without them the rows of a float32 kernel can lie a power of two apart in memory
 
 
 class FastRNN(keras.layers.RNN):
@@ -254,7 +255,7 @@ class FastLSTM(_FastGated, keras.layers.LSTM):
 def gru_gates(row, state, kernel, bias):
     """Return the new state of a GRU, its two gates, its candidate, and the state's share in it before the reset."""
     row_update, row_reset, row_candidate = tf.split(row, 3, axis=1)
-    sum_update, sum_reset, share = tf.split(_product(state, kernel), 3, axis=1)
+    sum_update, sum_reset, share = _sums(state, kernel, 3)
     update = tf.sigmoid(row_update + sum_update)
     reset = tf.sigmoid(row_reset + sum_reset)
     share += bias
@@ -264,12 +265,12 @@ def gru_gates(row, state, kernel, bias):
 
 def lstm_gates(row, state, memory, kernel):
     """Return the new state and memory of an LSTM, its gates i, f, candidate, o, and tanh of the new memory."""
-    sums = row + _product(state, kernel)
-    sum_write, sum_keep, sum_candidate, sum_give = tf.split(sums, 4, axis=1)
-    write = tf.sigmoid(sum_write)
-    keep = tf.sigmoid(sum_keep)
-    candidate = tf.tanh(sum_candidate)
-    give = tf.sigmoid(sum_give)
+    row_write, row_keep, row_candidate, row_give = tf.split(row, 4, axis=1)
+    sum_write, sum_keep, sum_candidate, sum_give = _sums(state, kernel, 4)
+    write = tf.sigmoid(row_write + sum_write)
+    keep = tf.sigmoid(row_keep + sum_keep)
+    candidate = tf.tanh(row_candidate + sum_candidate)
+    give = tf.sigmoid(row_give + sum_give)
     memory = keep * memory + write * candidate
     squashed = tf.tanh(memory)
     return give * squashed, memory, write, keep, candidate, give, squashed
@@ -293,9 +294,10 @@ def gru_scan(inputs, state, kernel, bias):
         the three tensors.
     """
     units = state.shape[-1]
+    padded = _padded(kernel)
 
     def step(t, state):
-        state, *gates = gru_gates(inputs.row(t), state, kernel, bias)
+        state, *gates = gru_gates(inputs.row(t), state, padded, bias)
         return [state], [state, *gates]
 
     _, (states, *gates) = _loop(step, 0, inputs.time, [state], 5 * [units], tf.float32)
@@ -340,9 +342,10 @@ def gru_scan(inputs, state, kernel, bias):
 def lstm_scan(inputs, state, memory, kernel):
     """Return outputs and last memory of an LSTM, and their backward pass; as :func:`gru_scan`, four gates wide."""
     units = state.shape[-1]
+    padded = _padded(kernel)
 
     def step(t, state, memory_before):
-        state, memory, *gates = lstm_gates(inputs.row(t), state, memory_before, kernel)
+        state, memory, *gates = lstm_gates(inputs.row(t), state, memory_before, padded)
         return [state, memory], [state, memory_before, *gates]
 
     (_, last_memory), (states, *gates) = _loop(step, 0, inputs.time, [state, memory], 7 * [units], tf.float32)
@@ -465,6 +468,20 @@ def _loop_back(step, time, states, widths, dtype, add, totals):
 
     _, states, totals = tf.while_loop(lambda stop, *_: stop > 0, body, (time, states, totals))
     return states, totals
+
+
+def _padded(kernel):
+    """Return a float32 kernel with more columns, whose products are faster; one of another type as it is."""
+    return tf.pad(kernel, [[0, 0], [0, PADDING]]) if kernel.dtype == tf.float32 else kernel
+
+
+def _sums(state, kernel, gates):
+    """Return what the state adds to each gate, a list of float32 ``(batch, units)``; the kernel may be padded."""
+    product = tf.matmul(tf.cast(state, kernel.dtype), kernel)
+    units = state.shape[1]
+    padding = kernel.shape[1] - gates * units
+    parts = tf.split(product, gates * [units] + [padding], axis=1)
+    return [tf.cast(part, tf.float32) for part in parts[:gates]]
 
 
 def _product(left, right):
