@@ -193,6 +193,11 @@ def reduce_alphabet(text, keep=_SHAKESPEARE_SYMBOLS):
     return re.sub(f"[^a-z{re.escape(keep)}]", " ", text.lower())
 
 
+def text_sha256(text):
+    """Return the SHA-256 of a text in UTF-8, as hexadecimal digits; lone surrogates are encoded as they are."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def _data_dir(data_dir):
     """Return the folder of the real corpora; only the default one is made when it is absent."""
     asked = data_dir or os.environ.get("CHARLM_DATA_DIR")
@@ -222,7 +227,7 @@ def _download(corpus, path):
 
 def _verified(corpus, text, origin):
     """Return ``text`` if its hash is the registered one."""
-    digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
+    digest = text_sha256(text)
     if digest != corpus.sha256:
         raise ValueError(
             f"the text is not the registered corpus: {len(text):,} characters with SHA-256 {digest[:12]}..., "

@@ -37,7 +37,7 @@ class FastRNN(keras.layers.RNN):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.supports_jit = False  # keeps `fit` from compiling the loops with XLA, which gains nothing
+        self.supports_jit = False  # XLA cannot compile the backward loop, whose blocks may differ in length
         self._has_warned = False
 
     @property

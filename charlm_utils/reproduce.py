@@ -1,6 +1,5 @@
 """Recipes: what a run is made from, three methods of training, and the one way from a recipe to a recorded run."""
 
-import hashlib
 import math
 import time as clock
 from collections.abc import Callable
@@ -12,7 +11,7 @@ import numpy as np
 
 from charlm_utils.batching import check_sizes, context_target_pairs
 from charlm_utils.checkpoints import Progress, load_checkpoint, save_checkpoint
-from charlm_utils.corpora import clean_lines, load_corpus, reduce_alphabet, split_corpus
+from charlm_utils.corpora import clean_lines, load_corpus, reduce_alphabet, split_corpus, text_sha256
 from charlm_utils.evaluation import evaluate, evaluate_windows
 from charlm_utils.models import build_model
 from charlm_utils.names import evaluate_names, name_windows, names_loss, split_names, write_names
@@ -552,7 +551,7 @@ def train_run(recipe, folder, *, text=None, progress=True):
     vocabulary = Vocabulary.from_text(text)
     recipe.method.check_prime(vocabulary, recipe.prime)
     settings = recipe.to_record()
-    settings["text_sha256"] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    settings["text_sha256"] = text_sha256(text)
 
     def keep_sample(epoch, history):
         sample = recipe.method.sample(model, vocabulary, recipe.prime, recipe.temperature, epoch)

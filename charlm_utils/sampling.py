@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 import tensorflow as tf
 
+from charlm_utils.batching import check_sizes
 from charlm_utils.models import PerModel, Prepared, forward, prepare_steps, step, zero_states
 
 __all__ = [
@@ -194,12 +195,6 @@ def _check_number(name, value, kind, limits):
     if not isinstance(value, wanted) or isinstance(value, bool):
         words = "a whole number" if kind is int else "a number"
         raise ValueError(f"{name} must be {words} {limits}, got {value!r}")
-
-
-def _check_count(name, value):
-    _check_number(name, value, int, "of at least 1")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
 
 
 def check_vocabulary(model, vocabulary):
@@ -517,9 +512,9 @@ class Sampler:
         primed = vocabulary.encode(prime, unknown)
         if not len(primed):
             raise ValueError(f"the prime must hold at least one character of the vocabulary, got {prime!r}")
-        _check_count("length", length)
+        check_sizes(length=length)
         if num_samples is not None:
-            _check_count("num_samples", num_samples)
+            check_sizes(num_samples=num_samples)
             if stream:
                 raise ValueError(f"stream=True shows one text; num_samples must be None, got {num_samples}")
         ends = np.isin(np.arange(len(vocabulary)), vocabulary.encode(stop))  # (vocab,)
@@ -648,8 +643,7 @@ def generate_windows(model, vocabulary, prime, length, *, time, temperature=1.0,
     settings.check(len(vocabulary))
     check_vocabulary(model, vocabulary)
     ids = vocabulary.encode(prime)
-    _check_count("length", length)
-    _check_count("time", time)
+    check_sizes(length=length, time=time)
     if len(ids) < time:
         raise ValueError(f"the prime must hold at least {time} characters, got {len(ids)}: {prime!r}")
     seed = _checked_seed(seed)

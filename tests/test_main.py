@@ -289,8 +289,8 @@ def test_sample_passes_on_every_setting(folder, loaded_once, capsys):
         (["--prime", "a", "--top-p", "2"], "top_p must be above 0 and at most 1, got 2.0"),
         (["--prime", "a", "--min-p", "2"], "min_p must be"),
         (["--prime", "a", "--temperature", "-1"], "temperature must be at least 0 and finite, got -1.0"),
-        (["--prime", "a", "--length", "0"], "length must be at least 1, got 0"),
-        (["--prime", "a", "--num-samples", "0"], "num_samples must be at least 1, got 0"),
+        (["--prime", "a", "--length", "0"], "length must be an integer of at least 1, got 0"),
+        (["--prime", "a", "--num-samples", "0"], "num_samples must be an integer of at least 1, got 0"),
     ],
 )
 def test_sample_refuses_in_one_line_what_is_out_of_range(folder, loaded_once, capsys, options, message):
