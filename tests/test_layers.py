@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from charlm_utils import layers
 from charlm_utils.layers import FastGRU, FastLSTM, FastRNN
-from charlm_utils.models import build_model, forward, prepare_steps, zero_states
+from charlm_utils.models import build_model, forward, zero_states
 from charlm_utils.sampling import generate
 from charlm_utils.training import train
 from charlm_utils.vocabulary import Vocabulary
