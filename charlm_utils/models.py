@@ -206,7 +206,7 @@ class Prepared:
         Per layer of the chain: a fast layer's ``loop_weights()``, None for any other.
     """
 
-    table: tf.Tensor | None
+    table: "tf.Tensor | None"
     weights: list
 
 
