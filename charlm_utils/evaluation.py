@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from charlm_utils.batching import check_ids, check_sizes, context_target_pairs
-from charlm_utils.models import PerModel, forward, state_specs, zero_states
+from charlm_utils.models import PerModel, forward, state_specs, warn_without_cudnn, zero_states
 
 _STREAM_TIME = 1000  # characters of a stream that a step takes
 _WINDOW_ROWS = 64  # windows that a step of `nats_in_windows` takes
@@ -148,6 +148,7 @@ def evaluate_windows(model, ids, time):
         As :func:`charlm_utils.evaluation.evaluate` and :func:`charlm_utils.batching.context_target_pairs`.
     """
     windows, targets = context_target_pairs(check_text(model, ids), time)
+    warn_without_cudnn(model)
     total = 0.0
     for start in range(0, len(windows), _EVALUATION_ROWS):
         rows = slice(start, start + _EVALUATION_ROWS)

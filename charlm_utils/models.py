@@ -317,6 +317,23 @@ def why_no_cudnn(layer):
     return None
 
 
+def warn_without_cudnn(model):
+    """Warn where there is a GPU and a recurrent layer of a model cannot run through cuDNN, and say which setting it is.
+
+    :func:`forward` does so by itself; this is for what calls a model or its ``fit`` directly.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.RNN):
+            _warn_without_cudnn(layer)
+
+
+def _warn_without_cudnn(layer):
+    if tf.config.list_logical_devices("GPU"):
+        reason = why_no_cudnn(layer)
+        if reason:
+            warnings.warn(f"the layer {layer.name!r} runs without cuDNN: {reason}", stacklevel=4)
+
+
 def _takes_table(layers):
     """Whether the embedding can be projected once for all characters: a fast layer comes right after it."""
     return isinstance(layers[0], keras.layers.Embedding) and getattr(layers[1], "is_fast", False)
@@ -324,10 +341,7 @@ def _takes_table(layers):
 
 def _run_recurrent(layer, x, state, training):
     """Run a recurrent layer's own engine from a given state; what the layer remembers by itself stays untouched."""
-    if tf.config.list_logical_devices("GPU"):
-        reason = why_no_cudnn(layer)
-        if reason:
-            warnings.warn(f"the layer {layer.name!r} runs without cuDNN: {reason}", stacklevel=3)
+    _warn_without_cudnn(layer)
     if layer.return_state and not layer.stateful:
         outputs, *state = layer(x, initial_state=_packed(layer, state), training=training)
         return outputs, tf.nest.flatten(state)

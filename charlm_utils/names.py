@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from charlm_utils.batching import pad_names
+from charlm_utils.models import warn_without_cudnn
 from charlm_utils.sampling import generate
 
 PADDING = -1  # the target that counts for nothing
@@ -100,6 +101,7 @@ def evaluate_names(model, names, vocabulary):
         Mean over all characters of the names and the newline after each, in nats per character.
     """
     inputs, targets = name_windows(names, vocabulary)
+    warn_without_cudnn(model)
     return float(names_loss()(targets, model(tf.constant(inputs))))
 
 

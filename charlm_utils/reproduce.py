@@ -13,7 +13,7 @@ from charlm_utils.batching import check_sizes, context_target_pairs
 from charlm_utils.checkpoints import Progress, load_checkpoint, save_checkpoint
 from charlm_utils.corpora import clean_lines, load_corpus, reduce_alphabet, split_corpus, text_sha256
 from charlm_utils.evaluation import evaluate, evaluate_windows
-from charlm_utils.models import build_model
+from charlm_utils.models import build_model, warn_without_cudnn
 from charlm_utils.names import evaluate_names, name_windows, names_loss, split_names, write_names
 from charlm_utils.runs import check_free, save_run, unfinished_run
 from charlm_utils.sampling import generate, generate_windows
@@ -247,6 +247,7 @@ class _Rows(Method):
         """Train with Keras's ``fit``, epoch by epoch; the order of the rows follows from the seed and the epoch."""
         inputs, targets = self.rows(learned, vocabulary)
         network = self.network(model)
+        warn_without_cudnn(model)
         optimizer = self.build_optimizer(self.learning_rate)
         network.compile(optimizer, names_loss())
         optimizer.build(network.trainable_variables)

@@ -15,7 +15,15 @@ import numpy as np
 import tensorflow as tf
 
 from charlm_utils.batching import check_sizes
-from charlm_utils.models import PerModel, Prepared, forward, prepare_steps, step, zero_states
+from charlm_utils.models import (
+    PerModel,
+    Prepared,
+    forward,
+    prepare_steps,
+    step,
+    warn_without_cudnn,
+    zero_states,
+)
 
 __all__ = [
     "DrawSettings",
@@ -647,6 +655,7 @@ def generate_windows(model, vocabulary, prime, length, *, time, temperature=1.0,
     if len(ids) < time:
         raise ValueError(f"the prime must hold at least {time} characters, got {len(ids)}: {prime!r}")
     seed = _checked_seed(seed)
+    warn_without_cudnn(model)
     temperature, _ = settings.tensors()
 
     @tf.function

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from keras.src import backend
 
-from charlm_utils.evaluation import evaluate
+from charlm_utils.evaluation import evaluate, evaluate_windows
 from charlm_utils.models import (
     CELLS,
     PerModel,
@@ -22,6 +22,9 @@ from charlm_utils.models import (
     why_no_cudnn,
     zero_states,
 )
+from charlm_utils.names import evaluate_names
+from charlm_utils.sampling import generate_windows
+from charlm_utils.vocabulary import Vocabulary
 
 BATCH, TIME, VOCAB, UNITS, EMBEDDING = 2, 7, 11, 5, 3
 STATES_PER_LAYER = {"rnn": 1, "gru": 1, "lstm": 2}
@@ -724,6 +727,22 @@ def test_a_setting_that_loses_cudnn_on_a_gpu_is_named_in_a_warning(pretended_gpu
     with pytest.warns(UserWarning, match=f"'odd' runs without cuDNN: {reason}"):
         forward(model, random_ids(), zero_states(model, BATCH))
     assert not pretended_gpu
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda model, vocabulary: evaluate_windows(model, np.arange(6), 2),
+        lambda model, vocabulary: evaluate_names(model, ["ab"], vocabulary),
+        lambda model, vocabulary: generate_windows(model, vocabulary, "ab", 1, time=2),
+    ],
+    ids=["windows", "names", "text from windows"],
+)
+def test_what_calls_a_model_directly_warns_too(pretended_gpu, use):
+    vocabulary = Vocabulary("\nabcdefghij")
+    model = build_model(len(vocabulary), cell="rnn", units=UNITS, embedding_dim=EMBEDDING)
+    with pytest.warns(UserWarning, match="runs without cuDNN: it is a SimpleRNN"):
+        use(model, vocabulary)
 
 
 def test_without_a_gpu_nothing_is_warned(recwarn):
