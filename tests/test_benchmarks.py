@@ -8,6 +8,8 @@ import pytest
 
 from charlm_utils.runs import load_speeds
 
+pytestmark = pytest.mark.slow
+
 SECTIONS = ("training", "sampling", "encoding")
 SPEEDS = load_speeds()
 

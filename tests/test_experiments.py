@@ -11,6 +11,8 @@ from charlm_utils.evaluation import evaluate
 from charlm_utils.files import bundled_data_dir
 from charlm_utils.runs import load_results
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = sorted(path.stem for path in (bundled_data_dir() / "experiments").glob("*.json"))
 SETTINGS = {"sizes": (1, 2), "rate": 0.1}

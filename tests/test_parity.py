@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from charlm_utils.layers import FastGRU, FastLSTM
 
+pytestmark = pytest.mark.slow
+
 BATCH, TIME, FEATURES, UNITS = 3, 7, 4, 5
 
 
