@@ -86,9 +86,8 @@ def test_train_writes_a_run_that_knows_how_it_was_made(folder):
         prime="t",
         seed=3,
     )
-    assert {key: len(values) for key, values in run.record["history"].items()} == {
-        **{"train": 2, "validation": 2, "seconds": 2}
-    }
+    lengths = {key: len(values) for key, values in run.record["history"].items()}
+    assert lengths == {"train": 2, "validation": 2, "seconds": 2}
     assert run.vocabulary.characters == "".join(sorted(set(TEXT)))
     assert len(run.record["sample"]) == 401
     assert run.record["sample"][0] == TEXT[0]

@@ -509,6 +509,14 @@ def test_the_settings_of_a_stream_reach_its_training(monkeypatch, tmp_path):
     method.fit(None, Vocabulary("ab"), "ab" * 20, "ab", **settings)
     assert type(seen.pop("optimizer")) is keras.optimizers.Adam
     assert seen == {
-        **{"batch_size": 4, "time": 5, "epochs": 3, "clip_norm": 2.5, "keep_best": True, "patience": 7},
-        **{"validation_ids": None, "checkpoint": tmp_path, "progress": True, "on_epoch_end": print},
+        "batch_size": 4,
+        "time": 5,
+        "epochs": 3,
+        "clip_norm": 2.5,
+        "keep_best": True,
+        "patience": 7,
+        "validation_ids": None,
+        "checkpoint": tmp_path,
+        "progress": True,
+        "on_epoch_end": print,
     }
