@@ -35,7 +35,7 @@ bench: .venv/installed .venv-rivals/installed  ## measure speeds, in turns with 
 	$(BIN)/python benchmarks/sampling.py
 
 lock: .venv/installed  ## resolve the dependencies anew into requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --extra book --extra test --universal --python-version 3.10 --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --extra book --extra test --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements.lock
 
 repository: .venv/installed  ## set the book's one address: make repository URL=https://github.com/you/your-fork
@@ -45,8 +45,8 @@ clean:  ## remove the built book
 	rm -rf _build
 
 .venv/installed: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
-	  { echo "Python 3.10 to 3.13 is needed; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Python 3.11 to 3.13 is needed; name one with: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
