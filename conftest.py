@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 os.environ.setdefault("CHARLM_SCALE", "reduced")  # the stored outputs are those of the reduced scale
@@ -13,9 +14,18 @@ os.environ["NVIDIA_TF32_OVERRIDE"] = "0"  # on a GPU, products of three digits w
 # Property-based tests: the same few examples everywhere, and with HYPOTHESIS_PROFILE=weekly many new ones.
 settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
 settings.register_profile("weekly", max_examples=1000, deadline=None)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "quick")
+settings.load_profile(PROFILE)
 
 
 def pytest_configure(config):
     """Name the patterns of outputs that may differ; an absolute path works from every folder."""
     config.option.nbval_sanitize_with = str(Path(__file__).parent / "tests" / "nbval_sanitize.cfg")
+
+
+def pytest_collection_modifyitems(items):
+    """Leave the tests marked ``weekly`` to the weekly run."""
+    if PROFILE != "weekly":
+        for item in items:
+            if item.get_closest_marker("weekly"):
+                item.add_marker(pytest.mark.skip(reason="takes minutes; HYPOTHESIS_PROFILE=weekly runs it"))

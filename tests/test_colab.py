@@ -12,6 +12,9 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
+from set_repository import read_repository
+
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
 PRESENT = ("tensorflow", "matplotlib", "ipykernel")
@@ -61,8 +64,9 @@ def test_chapter_one_runs_where_only_tensorflow_is_installed(tmp_path, monkeypat
 
     folder = tmp_path / "content"
     folder.mkdir()
-    shutil.copy(ROOT / "chapters" / "01_vocabulary.ipynb", folder)
-    monkeypatch.setenv("CHARLM_REPOSITORY", bare_repository(tmp_path))
+    chapter = (ROOT / "chapters" / "01_vocabulary.ipynb").read_text("utf-8")
+    chapter = chapter.replace(read_repository(), bare_repository(tmp_path))
+    (folder / "01_vocabulary.ipynb").write_text(chapter, "utf-8")
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "colab" / "share" / "jupyter"))
     monkeypatch.delenv("PYTHONPATH", raising=False)
     notebook = nbformat.read(folder / "01_vocabulary.ipynb", as_version=4)

@@ -88,18 +88,46 @@ def test_no_cell_is_over_25_lines_and_no_file_over_300_kilobytes(chapter):
 
 
 def test_opening_is_that_of_the_map(chapter):
-    title, box, setup = chapter.cells[:3]
+    title, box, setup, imports = chapter.cells[:4]
     assert re.match(r"# \w+", title.source)
     assert len(title.source.split("\n")) > 2, "a hook follows the title"
     for heading in ("**You will build**", "**You will learn**", "**You need**"):
         assert heading in box.source
     assert setup.cell_type == "code"
+    assert imports.cell_type == "code"
 
 
-def test_setup_cell_is_the_same_in_every_chapter(chapter):
+def test_setup_cell_is_the_same_in_every_chapter_and_behind_a_button(chapter):
     first = next(cell for cell in nbformat.read(CHAPTERS[0], as_version=4).cells if cell.cell_type == "code")
     assert chapter.code[0].source == first.source
-    assert chapter.code[0].metadata.tags == ["nbval-ignore-output"]
+    assert chapter.code[0].metadata.tags == ["hide-cell", "nbval-ignore-output"]
+    assert chapter.code[0].metadata.mystnb == {"code_prompt_show": "Setup", "code_prompt_hide": "Setup"}
+
+
+def test_second_cell_imports_what_the_chapter_uses_and_shows_nothing(chapter):
+    imports = chapter.code[1]
+    assert not imports.metadata
+    assert not imports.outputs
+    assert imports.source.endswith("set_seed(0)\nuse_book_style()")
+    names = set()
+    for node in ast.walk(ast.parse(imports.source)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names.update((alias.asname or alias.name).split(".")[0] for alias in node.names)
+    used = set()
+    for cell in chapter.code[1:]:
+        used.update(node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name))
+    assert names <= used
+
+
+def test_no_cell_leans_on_an_import_of_the_setup_cell(chapter):
+    hidden = {"importlib", "subprocess", "sys", "UsageError", "PACKAGE", "describe_session"}
+    imported = set()
+    for cell in chapter.code[1:]:
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                imported.update(alias.asname or alias.name for alias in node.names)
+        used = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
+        assert not used & hidden - imported, cell.source
 
 
 def test_outputs_are_compared_or_the_next_cell_asserts(chapter):
