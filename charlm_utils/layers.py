@@ -15,7 +15,7 @@ The protocol. A layer with a loop of its own is a :class:`FastRNN`, and thereby 
   and ids.
 
 To add a cell, derive one class from :class:`FastRNN`, write ``project`` and ``step``, and enter it in
-``charlm_utils.models.CELLS``. Its ``scan`` is then a plain loop over ``step``; :class:`FastGRU` and :class:`FastLSTM`
+``charlm_utils.settings.CELLS``. Its ``scan`` is then a plain loop over ``step``; :class:`FastGRU` and :class:`FastLSTM`
 replace it by one with a backward pass written by hand.
 """
 

@@ -10,30 +10,7 @@ import keras
 import tensorflow as tf
 
 from charlm_utils.batching import check_sizes
-from charlm_utils.layers import FastGRU, FastLSTM
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A kind of recurrent layer that :func:`build_model` knows.
-
-    Attributes
-    ----------
-    layer : type
-        A ``keras.layers.RNN`` that takes ``units``, ``return_sequences`` and ``return_state``.
-    fast : type, optional
-        The same layer with the fast path that :mod:`charlm_utils.layers` describes; it takes ``recurrent_dtype`` too.
-    """
-
-    layer: type
-    fast: type | None = None
-
-
-CELLS = {
-    "rnn": Cell(keras.layers.SimpleRNN),
-    "gru": Cell(keras.layers.GRU, FastGRU),
-    "lstm": Cell(keras.layers.LSTM, FastLSTM),
-}
+from charlm_utils.settings import CELLS, check_cell
 
 
 def build_model(
@@ -54,7 +31,7 @@ def build_model(
     vocab_size : int
         Number of characters.
     cell : str
-        Kind of recurrent layer: ``"gru"``, ``"lstm"``, ``"rnn"``, or another key of ``CELLS``.
+        Kind of recurrent layer: ``"gru"``, ``"lstm"``, ``"rnn"``, or another key of ``charlm_utils.settings.CELLS``.
     units, num_layers : int
         Width and number of the recurrent layers.
     embedding_dim : int or None
@@ -78,11 +55,7 @@ def build_model(
         If the cell is unknown, a size is not an integer of at least 1, the dropout is outside ``0 <= dropout < 1``, or
         ``recurrent_dtype`` is unknown or given without ``fast``.
     """
-    known = [name for name, kind in CELLS.items() if kind.fast or not fast]
-    if cell not in known:
-        raise ValueError(f"cell must be one of {', '.join(known)}, got {cell!r}{' with fast=True' if fast else ''}")
-    if recurrent_dtype != "float32" and not fast:
-        raise ValueError(f"recurrent_dtype={recurrent_dtype!r} needs fast=True")
+    check_cell(cell, fast, recurrent_dtype)
     check_sizes(vocab_size=vocab_size, units=units, num_layers=num_layers)
     if embedding_dim is not None:
         check_sizes(embedding_dim=embedding_dim)

@@ -1,12 +1,11 @@
-"""Names, one per example: a split, arrays with a start symbol, a loss without padding, scoring, writing."""
+"""Names, one per example: a split, arrays with a start symbol, a loss without padding, scoring, writing.
 
-import keras
+TensorFlow is imported by what needs it.
+"""
+
 import numpy as np
-import tensorflow as tf
 
 from charlm_utils.batching import pad_names
-from charlm_utils.models import warn_without_cudnn
-from charlm_utils.sampling import generate
 
 PADDING = -1  # the target that counts for nothing
 END = "\n"  # stands before and after every name
@@ -80,6 +79,8 @@ def name_windows(names, vocabulary, length=None):
 
 def names_loss():
     """Return the loss: cross-entropy in nats per character, with ``PADDING`` left out of sum and count."""
+    import keras
+
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PADDING)
 
 
@@ -100,6 +101,10 @@ def evaluate_names(model, names, vocabulary):
     float
         Mean over all characters of the names and the newline after each, in nats per character.
     """
+    import tensorflow as tf
+
+    from charlm_utils.models import warn_without_cudnn
+
     inputs, targets = name_windows(names, vocabulary)
     warn_without_cudnn(model)
     return float(names_loss()(targets, model(tf.constant(inputs))))
@@ -131,6 +136,8 @@ def write_names(model, vocabulary, count, *, prime="", temperature=1.0, seed=Non
     ValueError
         As :func:`charlm_utils.sampling.generate`.
     """
+    from charlm_utils.sampling import generate
+
     settings = {"temperature": temperature, "seed": seed, "num_samples": count}
     texts = generate(model, vocabulary, END + prime, longest, **settings)
     return [text[1:].split(END)[0] for text in texts]

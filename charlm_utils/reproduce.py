@@ -1,4 +1,7 @@
-"""Recipes: what a run is made from, three methods of training, and the one way from a recipe to a recorded run."""
+"""Recipes: what a run is made from, three methods of training, and the one way from a recipe to a recorded run.
+
+TensorFlow is imported by what needs it, so that settings, texts and folders are checked without.
+"""
 
 import math
 import time as clock
@@ -6,18 +9,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-import keras
 import numpy as np
 
 from charlm_utils.batching import check_sizes, context_target_pairs
-from charlm_utils.checkpoints import Progress, load_checkpoint, save_checkpoint
 from charlm_utils.corpora import clean_lines, load_corpus, reduce_alphabet, split_corpus, text_sha256
-from charlm_utils.evaluation import evaluate, evaluate_windows
-from charlm_utils.models import build_model, warn_without_cudnn
 from charlm_utils.names import evaluate_names, name_windows, names_loss, split_names, write_names
 from charlm_utils.runs import check_free, save_run, unfinished_run
-from charlm_utils.sampling import generate, generate_windows
-from charlm_utils.training import cosine_decay, set_seed, train
 from charlm_utils.vocabulary import Vocabulary
 
 _SAMPLE_LENGTH = 400  # characters of the sample after each epoch
@@ -51,6 +48,8 @@ class ModelSettings:
 
     def build(self, vocab_size):
         """Return a new model; errors are those of :func:`charlm_utils.models.build_model`."""
+        from charlm_utils.models import build_model
+
         return build_model(vocab_size, **asdict(self))
 
 
@@ -146,6 +145,8 @@ class Method:
         ValueError
             If Keras has no optimizer of that name.
         """
+        import keras
+
         kind = getattr(keras.optimizers, self.optimizer, None)
         if kind is None:
             raise ValueError(f"optimizer must be the name of one in keras.optimizers, got {self.optimizer!r}")
@@ -197,6 +198,8 @@ class Stream(Method):
 
     def fit(self, model, vocabulary, learned, held_out, *, seed, checkpoint, progress, on_epoch_end):
         """Train with the state carried through the text; there is no order to draw, so the seed is not used."""
+        from charlm_utils.training import train
+
         ids = vocabulary.encode(learned)
         return train(
             model,
@@ -216,10 +219,14 @@ class Stream(Method):
 
     def score(self, model, vocabulary, held_out):
         """Return the held-out loss in nats per character, from one stream."""
+        from charlm_utils.evaluation import evaluate
+
         return evaluate(model, vocabulary.encode(held_out))
 
     def sample(self, model, vocabulary, prime, temperature, seed):
         """Return a text."""
+        from charlm_utils.sampling import generate
+
         return generate(model, vocabulary, prime, _SAMPLE_LENGTH, temperature=temperature, seed=seed)
 
     def kept_epoch(self, history):
@@ -230,6 +237,10 @@ class Stream(Method):
 
     def _rate(self, num_ids):
         """Return the learning rate, or its schedule."""
+        import keras
+
+        from charlm_utils.training import cosine_decay
+
         if self.schedule == "cosine":
             return cosine_decay(
                 self.learning_rate, num_ids, batch_size=self.batch_size, time=self.time, epochs=self.epochs
@@ -245,6 +256,9 @@ class _Rows(Method):
 
     def fit(self, model, vocabulary, learned, held_out, *, seed, checkpoint, progress, on_epoch_end):
         """Train with Keras's ``fit``, epoch by epoch; the order of the rows follows from the seed and the epoch."""
+        from charlm_utils.checkpoints import Progress, load_checkpoint, save_checkpoint
+        from charlm_utils.models import warn_without_cudnn
+
         inputs, targets = self.rows(learned, vocabulary)
         network = self.network(model)
         warn_without_cudnn(model)
@@ -320,10 +334,14 @@ class Windows(_Rows):
 
     def score(self, model, vocabulary, held_out):
         """Return the held-out loss in nats per character, each character from the window before it."""
+        from charlm_utils.evaluation import evaluate_windows
+
         return evaluate_windows(model, vocabulary.encode(held_out), self.time)
 
     def sample(self, model, vocabulary, prime, temperature, seed):
         """Return a text, each character drawn from the window before it."""
+        from charlm_utils.sampling import generate_windows
+
         return generate_windows(
             model, vocabulary, prime, _SAMPLE_LENGTH, time=self.time, temperature=temperature, seed=seed
         )
@@ -335,6 +353,8 @@ class Windows(_Rows):
 
     def network(self, model):
         """Return the model with its last logits only."""
+        import keras
+
         return keras.Model(model.input, model.output[:, -1])
 
 
@@ -559,6 +579,8 @@ def train_run(recipe, folder, *, text=None, progress=True):
         history.setdefault("samples", []).append(sample)
 
     with unfinished_run(folder, settings) as checkpoint:
+        from charlm_utils.training import set_seed
+
         set_seed(recipe.seed)
         model = recipe.model.build(len(vocabulary))
         history = recipe.method.fit(

@@ -7,14 +7,13 @@ characters, so that a seed means the same text whichever loop runs.
 """
 
 import inspect
-import numbers
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 
 import numpy as np
 import tensorflow as tf
 
 from charlm_utils.batching import check_sizes
+from charlm_utils.checks import check
 from charlm_utils.models import (
     PerModel,
     Prepared,
@@ -24,15 +23,13 @@ from charlm_utils.models import (
     warn_without_cudnn,
     zero_states,
 )
+from charlm_utils.settings import DrawSeed, DrawSettings
 
 __all__ = [
-    "DrawSettings",
     "Sampler",
-    "Setting",
     "apply_temperature",
     "block_length",
     "check_vocabulary",
-    "draw_setting",
     "filter_settings",
     "generate",
     "generate_windows",
@@ -50,159 +47,28 @@ COMPILED_LENGTH = 1000  # characters from which on it is used: compiling takes a
 _HOTTEST = 1e30  # a temperature above it would make the noise overflow; all characters are alike long before
 
 
-# the settings of a draw
-
-
-def _largest(ordered, k):
-    """Whether logits ``(..., vocab)``, the largest first, are among the ``k`` first."""
-    return tf.broadcast_to(tf.range(ordered.shape[-1]) < k, tf.shape(ordered))
-
-
-def _nucleus(ordered, p):
-    """Whether logits, the largest first, are in the smallest set of probability ``p``: the likelier ones fall short."""
-    likelier = tf.cumsum(tf.nn.softmax(ordered), axis=-1, exclusive=True)
-    return (likelier < p) | (tf.range(ordered.shape[-1]) < 1) | (p >= 1)
-
-
-def _near_the_likeliest(ordered, m):
-    """Whether logits, the largest first, stand for at least ``m`` times the probability of the likeliest."""
-    return ordered >= ordered[..., :1] + tf.math.log(m)
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a field of :class:`DrawSettings` says about itself, in ``field.metadata["setting"]``.
-
-    Attributes
-    ----------
-    kind : type
-        ``float`` or ``int``.
-    help : str
-        What it does, in a few words.
-    range : str
-        The allowed values in words, after "must be"; ``{vocab_size}`` stands for the number of characters.
-    allows : callable
-        From a value and the number of characters to whether the value is in the range.
-    off : float or int, optional
-        A filter's value that keeps all characters; it stands for None.
-    keeps : callable, optional
-        For a filter: from logits ``(..., vocab)``, the largest first, and the value to booleans of the same shape.
-    """
-
-    kind: type
-    help: str
-    range: str
-    allows: Callable
-    off: float | None = None
-    keeps: Callable | None = None
-
-    def tensor(self, value):
-        """Return a value in the type in which the loops take it."""
-        return tf.constant(value, tf.int32 if self.kind is int else tf.float32)
-
-
-def draw_setting(*, default, **facts):
-    """Return a field of :class:`DrawSettings` with its default and the attributes of its :class:`Setting`."""
-    return field(default=default, metadata={"setting": Setting(**facts)})
-
-
-@dataclass(frozen=True)
-class DrawSettings:
-    """How a character is chosen from the logits. To add a filter, add a field here and the function that it names.
-
-    They apply in the order of the fields, and each filter sees the probabilities that those before it have left,
-    divided by their sum: ``top_p=0.9`` after ``top_k=5`` keeps 0.9 of what the five have together. What is left after
-    the last one is again divided by its sum, and drawn from.
-
-    Attributes
-    ----------
-    temperature : float
-        At least 0; see :func:`apply_temperature`.
-    top_k : int, optional
-        Between 1 and the number of characters; see :func:`keep_top_k`.
-    top_p : float, optional
-        Above 0 and at most 1; see :func:`keep_top_p`.
-    min_p : float, optional
-        Between 0 and 1; see :func:`keep_min_p`.
-    """
-
-    temperature: float = draw_setting(
-        default=1.0,
-        kind=float,
-        help="0 is greedy, 1 is the model's own",
-        range="at least 0 and finite",
-        allows=lambda value, vocab_size: 0 <= value < np.inf,
-    )
-    top_k: int | None = draw_setting(
-        default=None,
-        kind=int,
-        help="draw from the k likeliest characters",
-        range="between 1 and {vocab_size}",
-        allows=lambda value, vocab_size: 1 <= value <= vocab_size,
-        off=np.iinfo(np.int32).max,
-        keeps=_largest,
-    )
-    top_p: float | None = draw_setting(
-        default=None,
-        kind=float,
-        help="draw from the likeliest characters that make up p",
-        range="above 0 and at most 1",
-        allows=lambda value, vocab_size: 0 < value <= 1,
-        off=1.0,
-        keeps=_nucleus,
-    )
-    min_p: float | None = draw_setting(
-        default=None,
-        kind=float,
-        help="draw from the characters at least p times as likely as the likeliest",
-        range="between 0 and 1",
-        allows=lambda value, vocab_size: 0 <= value <= 1,
-        off=0.0,
-        keeps=_near_the_likeliest,
-    )
-
-    def check(self, vocab_size):
-        """Raise a ``ValueError`` that names the first setting out of its range, and the range."""
-        for place in fields(self):
-            setting = place.metadata["setting"]
-            value = getattr(self, place.name)
-            if value is not None or setting.keeps is None:
-                _check_setting(place.name, setting, value, vocab_size)
-
-    def tensors(self):
-        """Return what the loops take: the temperature, and a value per filter or, if all are off, None."""
-        lowest = np.finfo(np.float32).tiny
-        temperature = min(self.temperature, _HOTTEST) if self.temperature >= lowest else 0.0
-        values = []
-        on = False
-        for name, setting in filter_settings().items():
-            value = getattr(self, name)
-            if value is None:
-                value = setting.off
-            on = on or value != setting.off
-            values.append(setting.tensor(value))
-        return tf.constant(temperature, tf.float32), values if on else None
+# the settings of a draw, for the loops
 
 
 def filter_settings():
-    """Return the :class:`Setting` of every filter, by the name of its field, in the order in which they apply."""
+    """Return the ``Setting`` of every filter, by the name of its field, in the order in which they apply."""
     settings = {place.name: place.metadata["setting"] for place in fields(DrawSettings)}
     return {name: setting for name, setting in settings.items() if setting.keeps is not None}
 
 
-def _check_setting(name, setting, value, vocab_size):
-    limits = setting.range.format(vocab_size=vocab_size)
-    _check_number(name, value, setting.kind, limits)
-    if not setting.allows(value, vocab_size):
-        raise ValueError(f"{name} must be {limits}, got {value}")
-
-
-def _check_number(name, value, kind, limits):
-    """Raise a ``ValueError`` if a value is no number of a kind, ``int`` or ``float``; a whole number is a float too."""
-    wanted = numbers.Integral if kind is int else numbers.Real
-    if not isinstance(value, wanted) or isinstance(value, bool):
-        words = "a whole number" if kind is int else "a number"
-        raise ValueError(f"{name} must be {words} {limits}, got {value!r}")
+def _tensors(settings):
+    """Return what the loops take of settings: the temperature, and a value per filter or, if all are off, None."""
+    lowest = np.finfo(np.float32).tiny
+    temperature = min(settings.temperature, _HOTTEST) if settings.temperature >= lowest else 0.0
+    values = []
+    on = False
+    for name, setting in filter_settings().items():
+        value = getattr(settings, name)
+        if value is None:
+            value = setting.off
+        on = on or value != setting.off
+        values.append(setting.tensor(value))
+    return tf.constant(temperature, tf.float32), values if on else None
 
 
 def check_vocabulary(model, vocabulary):
@@ -292,7 +158,7 @@ def _filter_logits(logits, name, value):
     """Apply one filter: sort, see what stays, and bring that back into the order of the ids."""
     logits = tf.convert_to_tensor(logits, tf.float32)
     setting = filter_settings()[name]
-    _check_setting(name, setting, value, logits.shape[-1])
+    setting.check(name, value, logits.shape[-1])
     ordered, ids = tf.math.top_k(logits, logits.shape[-1])
     kept = setting.keeps(ordered, setting.tensor(value))
     ranks = tf.argsort(ids)  # of every logit: the inverse of the order
@@ -458,7 +324,7 @@ def _draw(model, noise, temperature, filters, logits, states, prepared):
 
 
 def _with_settings(function):
-    """Show the fields of :class:`DrawSettings` in the signature, in the place of ``**settings``."""
+    """Show the fields of ``DrawSettings`` in the signature, in the place of ``**settings``."""
     signature = inspect.signature(function)
     parameters = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     first = [p.kind for p in parameters].index(inspect.Parameter.KEYWORD_ONLY)
@@ -534,7 +400,7 @@ class Sampler:
         """Yield drawn ids ``(num_samples, time)`` until there are ``length``."""
         loops = self._loops(self._model)
         carried = loops.read(primed, num_samples)
-        temperature, filters = settings.tensors()
+        temperature, filters = _tensors(settings)
         vocab_size = len(self._vocabulary)
         compiled = loops.compiles(num_samples, length, carried)
         block = block_length(num_samples, vocab_size)
@@ -553,9 +419,7 @@ def _checked_seed(seed):
     """Return a seed as it is, or a new one for None."""
     if seed is None:
         return np.random.default_rng().integers(2**31)
-    _check_number("seed", seed, int, "of at most 64 bits")
-    if not -(2**63) <= seed < 2**63:
-        raise ValueError(f"seed must be a whole number of at most 64 bits, got {seed}")
+    check("seed", seed, DrawSeed)
     return seed
 
 
@@ -589,7 +453,7 @@ def generate(
     length : int
         How many characters to draw, at least 1.
     temperature, top_k, top_p, min_p : float, int, float, float
-        The fields of :class:`DrawSettings`, applied in this order.
+        The fields of :class:`charlm_utils.settings.DrawSettings`, applied in this order.
     seed : int, optional
         The same seed gives the same text, streamed or not, and a longer text begins with the shorter one; without a
         seed, every call gives another.
@@ -656,7 +520,7 @@ def generate_windows(model, vocabulary, prime, length, *, time, temperature=1.0,
         raise ValueError(f"the prime must hold at least {time} characters, got {len(ids)}: {prime!r}")
     seed = _checked_seed(seed)
     warn_without_cudnn(model)
-    temperature, _ = settings.tensors()
+    temperature, _ = _tensors(settings)
 
     @tf.function
     def draw(window, noise):

@@ -10,7 +10,6 @@ from keras.src import backend
 
 from charlm_utils.evaluation import evaluate, evaluate_windows
 from charlm_utils.models import (
-    CELLS,
     PerModel,
     build_model,
     describe_layers,
@@ -24,6 +23,7 @@ from charlm_utils.models import (
 )
 from charlm_utils.names import evaluate_names
 from charlm_utils.sampling import generate_windows
+from charlm_utils.settings import CELLS
 from charlm_utils.vocabulary import Vocabulary
 
 BATCH, TIME, VOCAB, UNITS, EMBEDDING = 2, 7, 11, 5, 3

@@ -6,9 +6,10 @@ import pytest
 
 from charlm_utils.__main__ import main
 from charlm_utils.evaluation import evaluate
-from charlm_utils.models import CELLS, Cell, build_model
+from charlm_utils.models import build_model
 from charlm_utils.runs import load_run, save_run
 from charlm_utils.sampling import generate
+from charlm_utils.settings import CELLS, Cell
 from charlm_utils.training import set_seed, train
 from charlm_utils.vocabulary import Vocabulary
 

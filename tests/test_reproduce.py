@@ -503,7 +503,7 @@ def test_name_and_clip_value_reach_the_optimizer():
 
 def test_the_settings_of_a_stream_reach_its_training(monkeypatch, tmp_path):
     seen = {}
-    monkeypatch.setattr(module, "train", lambda model, ids, **settings: seen.update(settings))
+    monkeypatch.setattr(training, "train", lambda model, ids, **settings: seen.update(settings))
     method = dataclasses.replace(STREAM, clip_norm=2.5, validate=False, keep_best=True, patience=7)
     settings = {"seed": 1, "checkpoint": tmp_path, "progress": True, "on_epoch_end": print}
     method.fit(None, Vocabulary("ab"), "ab" * 20, "ab", **settings)

@@ -18,11 +18,9 @@ from charlm_utils.models import build_model, forward, zero_states
 from charlm_utils.sampling import (
     BLOCK,
     CHUNK,
-    DrawSettings,
     Sampler,
     apply_temperature,
     block_length,
-    draw_setting,
     generate,
     generate_windows,
     gumbel_noise,
@@ -30,6 +28,7 @@ from charlm_utils.sampling import (
     keep_top_k,
     keep_top_p,
 )
+from charlm_utils.settings import DrawSettings, draw_setting
 from charlm_utils.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary("kabcdefghij")
