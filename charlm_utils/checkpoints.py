@@ -1,21 +1,19 @@
-"""Exact resume: everything that a training needs to go on as if it had never been stopped, in one file."""
+"""Exact resume: everything that a training needs to go on as if it had never been stopped, in one file.
 
-import io
+TensorFlow is imported by what needs it, so that it can be said without where a training stands.
+"""
+
 import json
-import zipfile
 import zlib
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
-from charlm_utils.files import iterate_pieces, write_atomically
+from charlm_utils.archives import OtherArrays, read_arrays, read_string
+from charlm_utils.files import check_space, iterate_pieces, one_line, open_atomically
 
-# What NumPy and zipfile raise on damaged and foreign files; a flipped flag reads as encryption: RuntimeError.
-_UNREADABLE = (
-    *(OSError, EOFError, AttributeError, KeyError, MemoryError, RuntimeError, TypeError, ValueError),
-    *(zipfile.BadZipFile, zlib.error),
-)
+_LONGEST_PLACE = 2**24  # characters of JSON in a checkpoint
 
 
 @dataclass
@@ -66,13 +64,25 @@ def save_checkpoint(path, variables, progress, settings):
         Where the training stands.
     settings : dict
         What a resumed run must have in common with this one; JSON values.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, or if it is the first one and the disk has no room for the next, which is written
+        beside it before it takes its place. The folder is then left as it was.
     """
+    import tensorflow as tf
+
+    path = Path(path)
+    is_first = not path.exists()
     arrays = {f"variable_{i:05d}": _stored(variable) for i, variable in enumerate(variables)}
     arrays |= {f"state_{i:05d}": _stored(state) for i, state in enumerate(tf.nest.flatten(progress.states))}
     place = {key: value for key, value in asdict(progress).items() if key != "states"}
-    buffer = io.BytesIO()
-    np.savez(buffer, place=np.array(json.dumps({"settings": settings, "progress": place})), **arrays)
-    write_atomically(path, buffer.getvalue())
+    place = np.array(json.dumps({"settings": settings, "progress": place}))
+    with open_atomically(path) as file:
+        np.savez(file, place=place, **arrays)
+        if is_first:
+            check_space(path.parent, file.tell())
 
 
 def load_checkpoint(path, variables, states, settings):
@@ -100,27 +110,78 @@ def load_checkpoint(path, variables, states, settings):
     ValueError
         If the file is damaged, or belongs to other settings or to a model of another shape or type.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        place = json.loads(str(arrays.pop("place")))
-        saved_settings = dict(place["settings"])
-        progress = Progress(states=[], **place["progress"])
-    except _UNREADABLE as error:
-        raise ValueError(f"the checkpoint {path} cannot be read: {error}") from error
+    import tensorflow as tf
+
+    saved_settings, progress = read_place(path)
     settings = json.loads(json.dumps(settings))
     for name in settings | saved_settings:
-        if settings.get(name) != saved_settings.get(name):
-            raise ValueError(
-                f"the checkpoint {path} was made with {name}={saved_settings.get(name)}, "
-                f"this run has {settings.get(name)}"
-            )
-    saved_variables = _fitting(path, arrays, "variable_", variables)
-    saved_states = _fitting(path, arrays, "state_", tf.nest.flatten(states))
-    for variable, array in zip(variables, saved_variables, strict=True):
-        variable.assign(array)
-    progress.states = tf.nest.pack_sequence_as(states, saved_states)
+        before, now = saved_settings.get(name), settings.get(name)
+        if before != now:
+            raise ValueError(f"the checkpoint {path} was made with {_difference(name, before, now)}")
+    tensors = [*variables, *tf.nest.flatten(states)]
+    wanted = {}
+    for i, variable in enumerate(variables):
+        wanted[f"variable_{i:05d}"] = (variable.shape, _stored_dtype(variable))
+    for i, state in enumerate(tensors[len(variables) :]):
+        wanted[f"state_{i:05d}"] = (state.shape, _stored_dtype(state))
+    try:
+        arrays = read_arrays(path, wanted, besides=["place"])
+    except OtherArrays as error:
+        raise ValueError(f"the checkpoint {path} belongs to a model of another shape or type: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"the checkpoint {path} cannot be read: {error}") from error
+    saved = [tf.cast(tf.constant(array), tensor.dtype) for array, tensor in zip(arrays, tensors, strict=True)]
+    for variable, value in zip(variables, saved, strict=False):
+        variable.assign(value)
+    progress.states = tf.nest.pack_sequence_as(states, saved[len(variables) :])
     return progress
+
+
+def read_place(path):
+    """Return the settings of a checkpoint and where its training stood, but for the states.
+
+    Returns
+    -------
+    tuple of dict and Progress
+
+    Raises
+    ------
+    ValueError
+        If the file is not a checkpoint.
+    """
+    try:
+        place = json.loads(read_string(path, "place", _LONGEST_PLACE))
+        settings = dict(place["settings"])
+        progress = Progress(states=[], **place["progress"])
+        _check_progress(progress)
+    except (KeyError, RecursionError, TypeError, ValueError) as error:
+        raise ValueError(f"the checkpoint {path} cannot be read: {one_line(error)}") from error
+    return settings, progress
+
+
+def _check_progress(progress):
+    for name in ("epoch", "batch"):
+        value = getattr(progress, name)
+        if type(value) is not int or value < 0:
+            raise ValueError(f"{name} must be an integer of at least 0, got {value!r}")
+    for name in ("nats", "seconds"):
+        value = getattr(progress, name)
+        if type(value) not in (int, float):
+            raise ValueError(f"{name} must be a number, got {value!r}")
+    if not isinstance(progress.history, dict) or not all(isinstance(part, list) for part in progress.history.values()):
+        raise ValueError("history must hold lists")
+
+
+def _difference(name, before, now):
+    """Say in what a checkpoint and a training differ; texts are known by checksums, which say nothing to anyone."""
+    if not name.endswith("text"):
+        return one_line(f"{name}={before}, this run has {now}")
+    text = name.replace("_", " ")
+    if before is None:
+        return f"no {text}, this run has one"
+    if now is None:
+        return f"a {text}, this run has none"
+    return f"another {text}"
 
 
 def _stored(tensor):
@@ -130,14 +191,7 @@ def _stored(tensor):
 
 def _stored_dtype(tensor):
     """Return the type that the file holds: NumPy has no bfloat16, and float32 has room for every value of it."""
+    import tensorflow as tf
+
     dtype = tf.as_dtype(tensor.dtype)
     return np.dtype("float32") if dtype == tf.bfloat16 else np.dtype(dtype.as_numpy_dtype)
-
-
-def _fitting(path, arrays, kind, tensors):
-    """Return the arrays of a kind, in order, as tensors like those given; raise if they are not like them."""
-    found = [arrays[key] for key in sorted(arrays) if key.startswith(kind)]
-    wanted = [(tuple(tensor.shape), _stored_dtype(tensor)) for tensor in tensors]
-    if [(array.shape, array.dtype) for array in found] != wanted:
-        raise ValueError(f"the checkpoint {path} belongs to a model of another shape or type")
-    return [tf.cast(tf.constant(array), tensor.dtype) for array, tensor in zip(found, tensors, strict=True)]

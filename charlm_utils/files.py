@@ -1,9 +1,24 @@
 """Where the bundled data lies, and how a file is written so that it is never half there."""
 
+import contextlib
+import json
 import mmap
 import os
-import tempfile
+import secrets
+import shutil
+import stat
+import time
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None
+
+_PART = ".charlm-{}.part"  # the name of a file that is being written
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_OLD_FILE = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_YOUNG = 1.0  # seconds; a file that young may be one whose writer has not locked it yet
 
 
 def bundled_data_dir():
@@ -23,8 +38,43 @@ def bundled_data_dir():
     raise FileNotFoundError(f"the bundled data folder is missing: looked in {package} and {package.parent}")
 
 
+@contextlib.contextmanager
+def open_atomically(path):
+    """Open a file that takes the place of ``path`` when the block ends well; when it does not, nothing has changed.
+
+    The data goes to a temporary name in the same folder, then to the disk, and only then is the file renamed: no reader
+    ever sees half of it, and neither does one after a power failure. Its mode follows the umask. A symbolic link at
+    ``path`` is replaced by the file and not followed; links among the folders above are.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write; its folder is made when it is absent.
+
+    Yields
+    ------
+    binary file
+        To write to, from the beginning.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(_PART.format(secrets.token_hex(8)))
+    handle = os.open(part, _NEW_FILE, 0o666)
+    try:
+        with _locked_until_renamed(handle):
+            with os.fdopen(handle, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(handle)
+            os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
 def write_atomically(path, data):
-    """Write ``data`` to ``path`` through a temporary name, so that no reader ever sees half a file.
+    """Write ``data`` to ``path`` by :func:`open_atomically`.
 
     Parameters
     ----------
@@ -33,19 +83,138 @@ def write_atomically(path, data):
     data : bytes or str
         Bytes as they are; a string is written as UTF-8 with ``\\n`` newlines.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(data, str):
         data = data.encode("utf-8")
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    with open_atomically(path) as file:
+        file.write(data)
+
+
+def read_json(path, largest):
+    """Return what a JSON file says that may come from anywhere.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    largest : int
+        Its size in bytes at most. What is read can take some 25 times as much memory.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is larger, no regular file, not UTF-8, not JSON, or nested too deep; nan and infinity are not JSON.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path.name} is not a regular file")
+    with open(path, "rb") as file:
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise ValueError(f"{path.name} is larger than {largest:,} bytes")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        return json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError(f"{path.name} is nested too deep") from error
+
+
+def _refuse_constant(name):
+    raise ValueError(f"{name} is not JSON")
+
+
+def remove_leftovers(folder):
+    """Remove from a folder what killed processes were writing there.
+
+    A living process holds a lock on what it writes; that stays, and so does everything that has not a name as
+    :func:`open_atomically` gives it.
+    """
+    for part in Path(folder).glob(_PART.format("[0-9a-f]" * 16)):
+        with contextlib.suppress(OSError):  # it is locked, or gone by now
+            handle = os.open(part, _OLD_FILE)
+            try:
+                status = os.fstat(handle)
+                if stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime > _YOUNG:
+                    _lock(handle)
+                    part.unlink()
+            finally:
+                os.close(handle)
+
+
+@contextlib.contextmanager
+def claimed(folder):
+    """Keep a folder to oneself while the block runs: no other ``claimed``, in any process, gets it before.
+
+    The claim dies with its process. It is a lock of the system on the folder itself, so nothing is written. Where the
+    system has none (Windows, some network drives) nothing is claimed, and whoever starts two trainings in one folder
+    is not warned.
+
+    Raises
+    ------
+    BlockingIOError
+        If the folder is claimed already.
+    OSError
+        If there is no such folder.
+    """
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            _lock(handle)
+        except BlockingIOError:
+            raise
+        except OSError:  # a file system without locks
+            pass
+        yield
+    finally:
+        os.close(handle)
+
+
+def check_space(folder, size):
+    """Raise an ``OSError`` if a folder's disk has not room for ``size`` more bytes."""
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise OSError(f"{folder} needs {size / 1e6:,.1f} MB more on its disk, which has {free / 1e6:,.1f} MB")
+
+
+@contextlib.contextmanager
+def _locked_until_renamed(handle):
+    """Hold a lock on a file that is being written, until the block ends: also when its handle is closed before."""
+    if fcntl is None:
+        yield
+        return
+    copy = os.dup(handle)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            _lock(copy)
+        yield
+    finally:
+        os.close(copy)
+
+
+def _lock(handle):
+    """Lock an open file or folder until it is closed; raise a ``BlockingIOError`` if another one holds the lock."""
+    if fcntl is not None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _sync_folder(folder):
+    """Let the disk know of a new name; what cannot (Windows, some network drives) knows it soon."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def one_line(error, longest=300):
+    """Return the message of an error in one line of printable characters, or the error's name if it has none."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
 def release_pages(array):

@@ -15,6 +15,7 @@ import tensorflow as tf
 from charlm_utils.batching import check_sizes, contiguous_batches
 from charlm_utils.checkpoints import Progress, checksum, load_checkpoint, save_checkpoint
 from charlm_utils.evaluation import check_text, evaluate
+from charlm_utils.files import remove_leftovers
 from charlm_utils.models import chain_of_layers, forward, zero_states
 
 _READ_EVERY = 10  # steps between two looks at the losses; each look waits until the device is done
@@ -220,6 +221,7 @@ class _Loop:
         self.path = path
         self.save_every = save_every
         self.settings = self._settings()
+        remove_leftovers(path.parent)
         is_new = not path.exists()
         if not is_new:
             self.at = load_checkpoint(path, self._variables(), zero_states(self.model, self.shape[0]), self.settings)

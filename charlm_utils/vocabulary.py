@@ -1,15 +1,16 @@
 """Characters to ids and back, the same way in every process; also of a file larger than memory."""
 
 import json
-import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
 from charlm_utils.batching import check_ids
-from charlm_utils.files import write_atomically
+from charlm_utils.files import open_atomically, read_json, remove_leftovers, write_atomically
 
 _CHUNK = 1 << 15  # characters encoded at a time: small enough for the processor's cache
+_LARGEST_FILE = 2**25  # bytes: room for every character that there is
 _PIECE = 2**20  # characters of a file that are read at once
 
 
@@ -45,7 +46,7 @@ class Vocabulary:
             if not isinstance(character, str) or len(character) != 1:
                 raise ValueError(f"every item must be one character, got {character!r}")
         if len(set(characters)) != len(characters):
-            twice = next(c for c in characters if characters.count(c) > 1)
+            twice = next(c for c, count in Counter(characters).items() if count > 1)
             raise ValueError(f"every character must occur once, got {twice!r} more than once")
         self.characters = "".join(characters)
         self._code_points = _code_points(self.characters)
@@ -131,7 +132,7 @@ class Vocabulary:
             If the file is not such a vocabulary.
         """
         try:
-            return cls(json.loads(Path(path).read_text(encoding="utf-8"))["characters"])
+            return cls(read_json(path, _LARGEST_FILE)["characters"])
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is not a saved vocabulary: {error}") from error
 
@@ -195,19 +196,15 @@ def encode_file(path, vocabulary, ids_path):
     ValueError
         If the file is empty or not UTF-8, or holds a character that the vocabulary does not.
     """
-    ids_path = Path(ids_path)
-    part = ids_path.with_name(ids_path.name + ".part")
-    kind, count = np.min_scalar_type(len(vocabulary) - 1), 0
-    try:
-        with open(part, "wb") as file:
-            _write_header(file, kind, count)
-            for piece in _pieces(path):
-                count += file.write(vocabulary.encode(piece).astype(kind).data) // kind.itemsize
-            file.seek(0)
-            _write_header(file, kind, count)
-        os.replace(part, ids_path)
-    finally:
-        part.unlink(missing_ok=True)
+    kind = np.min_scalar_type(len(vocabulary) - 1)
+    count = 0
+    remove_leftovers(Path(ids_path).parent)
+    with open_atomically(ids_path) as file:
+        _write_header(file, kind, count)
+        for piece in _pieces(path):
+            count += file.write(vocabulary.encode(piece).astype(kind).data) // kind.itemsize
+        file.seek(0)
+        _write_header(file, kind, count)
     return np.load(ids_path, mmap_mode="r")
 
 

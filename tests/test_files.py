@@ -1,10 +1,16 @@
+import contextlib
 import os
+import resource
+import stat
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from charlm_utils import files
-from charlm_utils.files import bundled_data_dir, write_atomically
+from charlm_utils.files import bundled_data_dir, open_atomically, read_json, write_atomically
 
 
 def names(folder):
@@ -77,9 +83,221 @@ def test_write_atomically_replaces_what_was_there(tmp_path):
     assert names(tmp_path) == ["file"]
 
 
-def test_written_file_can_be_read_by_others(tmp_path):
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0, 0o666)])
+def test_the_mode_of_a_written_file_follows_the_umask(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        write_atomically(tmp_path / "file", "text")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == mode
+
+
+def test_a_link_is_replaced_and_what_it_points_to_stays(tmp_path):
+    (tmp_path / "elsewhere").write_text("not ours")
+    (tmp_path / "file").symlink_to("elsewhere")
     write_atomically(tmp_path / "file", "text")
-    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
+    assert not (tmp_path / "file").is_symlink()
+    assert (tmp_path / "elsewhere").read_text() == "not ours"
+
+
+def test_a_link_planted_under_the_temporary_name_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(files.secrets, "token_hex", lambda _: PART.split("-")[1].split(".")[0])
+    (tmp_path / "elsewhere").write_text("not ours")
+    (tmp_path / PART).symlink_to("elsewhere")
+    with pytest.raises(FileExistsError):
+        write_atomically(tmp_path / "file", "text")
+    assert (tmp_path / "elsewhere").read_text() == "not ours"
+    assert names(tmp_path) == [PART, "elsewhere"]
+
+
+def test_temporary_names_differ(tmp_path, monkeypatch):
+    seen = set()
+    monkeypatch.setattr(os, "replace", lambda source, target: seen.add(source))
+    for _ in range(20):
+        write_atomically(tmp_path / "file", "text")
+    assert len(seen) == 20
+    assert all(path.parent == tmp_path for path in seen)
+
+
+def test_file_and_folder_reach_the_disk_around_the_rename(tmp_path, monkeypatch):
+    order, replace = [], os.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: order.append("folder" if is_folder(handle) else "file"))
+    monkeypatch.setattr(os, "replace", lambda *paths: order.append("rename") or replace(*paths))
+    write_atomically(tmp_path / "file", "text")
+    assert order == ["file", "rename", "folder"]
+
+
+def is_folder(handle):
+    return stat.S_ISDIR(os.fstat(handle).st_mode)
+
+
+def test_a_file_can_be_written_in_pieces_and_changed_before_it_is_whole(tmp_path):
+    with open_atomically(tmp_path / "file") as file:
+        for _ in range(3):
+            file.write(b"piece,")
+        file.seek(0)
+        file.write(b"P")
+        assert not (tmp_path / "file").exists()
+    assert (tmp_path / "file").read_text() == "Piece,piece,piece,"
+
+
+@contextlib.contextmanager
+def largest_file(size):
+    """Let writing beyond a size fail, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("size", [0, 1, 5000, 99_999])
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, size):
+    write_atomically(tmp_path / "file", "old")
+    with largest_file(size), pytest.raises(OSError):
+        write_atomically(tmp_path / "file", "new!" * 25_000)
+    assert (tmp_path / "file").read_text() == "old"
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_disk_without_space_is_noticed(tmp_path):
+    files.check_space(tmp_path, 1)
+    with pytest.raises(OSError, match=f"{tmp_path} needs 1,000,000,000,000.0 MB more on its disk, which has "):
+        files.check_space(tmp_path, 10**18)
+
+
+# what killed processes leave
+
+PART = ".charlm-0123456789abcdef.part"
+
+
+def old(path):
+    """Date a file back, as if the process that wrote it had died before."""
+    os.utime(path, (1e9, 1e9))
+    return path
+
+
+def test_what_a_dead_process_was_writing_is_removed(tmp_path):
+    (tmp_path / PART).write_bytes(b"half")
+    files.remove_leftovers(tmp_path)
+    assert names(tmp_path) == [PART], "a file that young may not be locked yet"
+    old(tmp_path / PART)
+    files.remove_leftovers(tmp_path)
+    assert names(tmp_path) == []
+
+
+def test_what_a_living_process_writes_stays(tmp_path, monkeypatch):
+    seen, replace = [], os.replace
+
+    def clean():
+        old(next(tmp_path.glob(".charlm-*")))
+        files.remove_leftovers(tmp_path)
+        seen.extend(names(tmp_path))
+
+    monkeypatch.setattr(os, "replace", lambda *paths: (clean(), replace(*paths)))
+    with open_atomically(tmp_path / "file") as file:
+        file.write(b"text")
+        file.flush()
+        clean()
+    assert len(seen) == 2, "while it is written, and when it is to be renamed"
+    assert (tmp_path / "file").read_text() == "text"
+
+
+def test_nothing_else_is_removed(tmp_path):
+    kept = ["checkpoint.npz.part", ".charlm-0123456789abcde.part", ".charlm-0123456789abcdef.partly", "a" + PART]
+    for name in kept:
+        old_file = tmp_path / name
+        old_file.write_text("not ours")
+        old(old_file)
+    (tmp_path / "elsewhere").write_text("not ours")
+    (tmp_path / PART).symlink_to(old(tmp_path / "elsewhere"))
+    (tmp_path / PART.replace("0", "f")).mkdir()
+    before = names(tmp_path)
+    files.remove_leftovers(tmp_path)
+    assert names(tmp_path) == before
+
+
+def test_a_folder_that_is_not_there_has_no_leftovers(tmp_path):
+    files.remove_leftovers(tmp_path / "missing")
+
+
+# claims
+
+
+def test_a_claimed_folder_is_claimed_once_and_then_free_again(tmp_path):
+    for _ in range(2):
+        with files.claimed(tmp_path), pytest.raises(BlockingIOError):
+            files.claimed(tmp_path).__enter__()
+    assert names(tmp_path) == []
+
+
+def test_a_claim_dies_with_its_process(tmp_path):
+    code = (
+        "import sys, time\nfrom charlm_utils.files import claimed\n"
+        "with claimed(sys.argv[1]):\n print('claimed', flush=True)\n time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"claimed\n"
+        with pytest.raises(BlockingIOError):
+            files.claimed(tmp_path).__enter__()
+        process.kill()
+    with files.claimed(tmp_path):
+        pass
+
+
+def test_without_locks_files_are_written_and_nothing_is_claimed(tmp_path, monkeypatch):
+    def refuse(handle, operation):
+        raise OSError("not supported here")
+
+    for system in (None, SimpleNamespace(flock=refuse, LOCK_EX=1, LOCK_NB=2)):
+        monkeypatch.setattr(files, "fcntl", system)
+        with files.claimed(tmp_path), files.claimed(tmp_path):
+            write_atomically(tmp_path / "file", "text")
+    old_file = tmp_path / PART
+    old_file.write_bytes(b"half")
+    old(old_file)
+    files.remove_leftovers(tmp_path)
+    assert names(tmp_path) == [PART, "file"], "whoever writes it may be alive"
+
+
+# JSON from anywhere
+
+
+def test_json_is_read(tmp_path):
+    write_atomically(tmp_path / "file", '{"a": [1, "\u03b1"]}')
+    assert read_json(str(tmp_path / "file"), 100) == {"a": [1, "\u03b1"]}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"[" * 200_000, "file is nested too deep"),
+        (b'{"a":' * 200_000, "file is nested too deep"),
+        (b" " * 2**20 + b"1", "file is larger than 1,048,576 bytes"),
+        (b"NaN", "NaN is not JSON"),
+        (b"[-Infinity]", "-Infinity is not JSON"),
+        (b"9" * 5000, "digits"),
+        (b"\xff", "invalid start byte"),
+        (b"", "Expecting value"),
+    ],
+)
+def test_json_that_cannot_be_ours_is_refused_in_one_line(tmp_path, data, message):
+    (tmp_path / "file").write_bytes(data)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_json(tmp_path / "file", 2**20)
+    assert "\n" not in str(caught.value)
+
+
+def test_json_is_read_from_files_only(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    for name in ("pipe", "device", "."):
+        with pytest.raises(ValueError, match="is not a regular file"):
+            read_json(tmp_path / name, 100)
+    with pytest.raises(FileNotFoundError):
+        read_json(tmp_path / "missing", 100)
 
 
 def test_the_old_file_stands_whole_until_the_new_one_is_whole(tmp_path, monkeypatch):

@@ -364,10 +364,10 @@ def test_an_occupied_folder_is_refused_before_anything_is_read(folder, tmp_path,
 
 @pytest.mark.parametrize("name", TINY)
 def test_a_full_disk_is_noticed_before_the_first_step(name, tmp_path, monkeypatch):
-    def write(path, data):
+    def write(path):
         raise OSError("no space left")
 
-    monkeypatch.setattr(checkpoints, "write_atomically", write)
+    monkeypatch.setattr(checkpoints, "open_atomically", write)
     monkeypatch.setattr(keras.Model, "fit", lambda *_, **__: pytest.fail("trained in vain"))
     monkeypatch.setattr(training, "forward", lambda *_, **__: pytest.fail("trained in vain"))
     with pytest.raises(OSError, match="no space left"):

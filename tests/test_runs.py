@@ -275,10 +275,10 @@ def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=f"cannot write to {tmp_path / 'file' / 'run'}: "):
         unfinished_run(tmp_path / "file" / "run", {}).__enter__()
 
-    def refuse(**_):
+    def refuse(*_):
         raise PermissionError("read-only")
 
-    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    monkeypatch.setattr(runs, "write_atomically", refuse)
     with pytest.raises(ValueError, match="cannot write to .*: read-only"), unfinished_run(tmp_path / "new", {}):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

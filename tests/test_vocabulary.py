@@ -230,6 +230,22 @@ def test_a_damaged_file_is_refused_by_name(tmp_path, content):
         Vocabulary.load(path)
 
 
+def test_a_large_vocabulary_with_a_duplicate_is_refused_at_once(tmp_path):
+    characters = [chr(i) for i in range(0x10000, 0x40000)]
+    (tmp_path / "file").write_text(json.dumps({"characters": [*characters, characters[-1]]}))
+    with pytest.raises(ValueError, match="file is not a saved vocabulary: every character must occur once"):
+        Vocabulary.load(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"), [("[" * 200_000, "nested too deep"), (" " * 2**25 + "1", "is larger than 33,554,432 bytes")]
+)
+def test_a_hostile_file_is_no_vocabulary(tmp_path, data, message):
+    (tmp_path / "file").write_text(data)
+    with pytest.raises(ValueError, match=f"file is not a saved vocabulary: file .*{message}"):
+        Vocabulary.load(tmp_path / "file")
+
+
 def test_a_missing_file_is_reported_as_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match="vocabulary.json"):
         Vocabulary.load(tmp_path / "vocabulary.json")
@@ -307,6 +323,15 @@ def test_a_failure_leaves_the_older_file_and_no_other(path, tmp_path):
         encode_file(path, Vocabulary("zebra"), tmp_path / "ids.npy")
     assert (tmp_path / "ids.npy").read_bytes() == before
     assert sorted(file.name for file in tmp_path.iterdir()) == ["ids.npy", "text.txt"]
+
+
+def test_a_planted_link_is_not_followed(path, tmp_path):
+    (tmp_path / "elsewhere").write_bytes(b"not ours")
+    for name in ("ids.npy", "ids.npy.part"):
+        (tmp_path / name).symlink_to("elsewhere")
+    assert len(encode_file(path, file_vocabulary(path), tmp_path / "ids.npy")) == len(LONG_TEXT)
+    assert (tmp_path / "elsewhere").read_bytes() == b"not ours"
+    assert (tmp_path / "ids.npy.part").is_symlink()
 
 
 @pytest.mark.parametrize(("data", "message"), [(b"", "is empty"), (b"ab\xff", "is not UTF-8")])
