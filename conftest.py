@@ -8,7 +8,6 @@ from hypothesis import settings
 
 os.environ.setdefault("CHARLM_SCALE", "reduced")  # the stored outputs are those of the reduced scale
 os.environ["COLUMNS"] = "80"  # some outputs follow the width of the terminal
-os.environ["TF_NUM_INTRAOP_THREADS"] = "1"  # long trainings round differently with another number of threads
 os.environ["NVIDIA_TF32_OVERRIDE"] = "0"  # on a GPU, products of three digits would break comparisons of six
 
 # Property-based tests: the same few examples everywhere, and with HYPOTHESIS_PROFILE=weekly many new ones.

@@ -19,6 +19,7 @@ To add a cell, derive one class from :class:`FastRNN`, write ``project`` and ``s
 replace it by one with a backward pass written by hand.
 """
 
+import os
 import warnings
 
 import keras
@@ -26,6 +27,10 @@ import tensorflow as tf
 
 LARGEST_TABLE = 256  # rows; the gradient of a lookup in the loop takes time in proportion to them
 BLOCK = 20  # steps of the backward loop whose gradients are added to those of the weights in one product
+# TensorFlow asks the processor whether oneDNN can multiply in bfloat16. Where the variable ONEDNN_MAX_CPU_ISA keeps
+# oneDNN from it, the process ends with a segmentation fault; so these products are then made in float32 and rounded,
+# which is what TensorFlow itself does on a processor without such instructions.
+WITHOUT_BFLOAT16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2")
 PADDING = 16  # columns of zeros; without them the rows of a float32 kernel can lie a power of two apart in memory
 
 
@@ -477,7 +482,7 @@ def _padded(kernel):
 
 def _sums(state, kernel, gates):
     """Return what the state adds to each gate, a list of float32 ``(batch, units)``; the kernel may be padded."""
-    product = tf.matmul(tf.cast(state, kernel.dtype), kernel)
+    product = _multiply(tf.cast(state, kernel.dtype), kernel)
     units = state.shape[1]
     padding = kernel.shape[1] - gates * units
     parts = tf.split(product, gates * [units] + [padding], axis=1)
@@ -486,13 +491,22 @@ def _sums(state, kernel, gates):
 
 def _product(left, right):
     """Return a matrix product in the type of its right factor, as float32."""
-    return tf.cast(tf.matmul(tf.cast(left, right.dtype), right), tf.float32)
+    return tf.cast(_multiply(tf.cast(left, right.dtype), right), tf.float32)
 
 
 def _product_over_steps(left, right):
     """Return the sum of left times right over steps and batch, in the type of the right factor, as float32."""
     rows, others = (tf.reshape(x, (-1, x.shape[-1])) for x in (left, right))
-    return tf.cast(tf.matmul(tf.cast(rows, right.dtype), others, transpose_a=True), tf.float32)
+    return tf.cast(_multiply(tf.cast(rows, right.dtype), others, transpose_a=True), tf.float32)
+
+
+def _multiply(left, right, transpose_a=False):
+    """Return a matrix product of two matrices of one type, in that type."""
+    if right.dtype == tf.bfloat16 and os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in WITHOUT_BFLOAT16:
+        left = tf.cast(left, tf.float32)
+        right = tf.cast(right, tf.float32)
+        return tf.cast(tf.matmul(left, right, transpose_a=transpose_a), tf.bfloat16)
+    return tf.matmul(left, right, transpose_a=transpose_a)
 
 
 def _behind_sigmoid(value, d_value):

@@ -16,6 +16,7 @@ from charlm_utils.batching import check_sizes, contiguous_batches
 from charlm_utils.checkpoints import Progress, checksum, load_checkpoint, save_checkpoint
 from charlm_utils.evaluation import check_text, evaluate
 from charlm_utils.files import remove_leftovers
+from charlm_utils.jitter import start_jitter
 from charlm_utils.models import chain_of_layers, forward, zero_states
 
 _READ_EVERY = 10  # steps between two looks at the losses; each look waits until the device is done
@@ -24,14 +25,20 @@ _READ_EVERY = 10  # steps between two looks at the losses; each look waits until
 def set_seed(seed):
     """Seed Python, NumPy and TensorFlow; the same seed and settings then give the same weights on one machine.
 
+    With the environment variable ``CHARLM_JITTER``, a size such as 1e-6, the weights are moved by a relative noise of
+    that size, another one in every process: what then comes out differently hangs on rounding (see
+    :mod:`charlm_utils.jitter`).
+
     Raises
     ------
     ValueError
-        If the seed is not an integer between 0 and 2**32 - 1.
+        If the seed is not an integer between 0 and 2**32 - 1, or ``CHARLM_JITTER`` not a number between 0 and 0.001.
     """
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
         raise ValueError(f"seed must be an integer between 0 and {2**32 - 1}, got {seed!r}")
     keras.utils.set_random_seed(int(seed))
+    tf.compat.v1.set_random_seed(int(seed))  # that of the graph, inside of one
+    start_jitter()
 
 
 def count_steps(num_ids, *, batch_size, time, epochs):

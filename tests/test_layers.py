@@ -1,5 +1,8 @@
 """The fast layers give what Keras's layers give: outputs, states, gradients, and whole models."""
 
+import os
+import subprocess
+import sys
 import warnings
 
 import keras
@@ -86,7 +89,9 @@ def test_a_layer_can_return_its_last_output_alone(cell):
 
 
 @pytest.mark.parametrize("cell", PAIRS)
-def test_bfloat16_comes_near_and_is_not_float32(cell):
+@pytest.mark.parametrize("largest", ["DEFAULT", "AVX2"])  # with AVX2, in float32 and rounded
+def test_bfloat16_comes_near_and_is_not_float32(cell, largest, monkeypatch):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", largest)
     plain, fast = pair(cell, ours={"recurrent_dtype": "bfloat16"})
     (values, gradients), (expected, expected_gradients) = run(fast, cell), run(plain, cell)
     assert_all_close(values, expected, 0.03)
@@ -94,6 +99,18 @@ def test_bfloat16_comes_near_and_is_not_float32(cell):
         assert np.linalg.norm(gradient - other) < 0.02 * np.linalg.norm(other)
     assert np.abs(values[0] - expected[0]).max() > 1e-5
     assert all(value.dtype == tf.float32 for value in [*values, *gradients])
+
+
+@pytest.mark.slow
+def test_bfloat16_does_not_end_the_process_where_onednn_has_none():
+    code = (
+        "import numpy as np; from charlm_utils.models import build_model;"
+        "model = build_model(9, units=16, fast=True, recurrent_dtype='bfloat16');"
+        "print(model(np.array([[1, 2]])).shape)"
+    )
+    environment = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+    printed = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
+    assert printed == "(1, 2, 9)\n"
 
 
 @pytest.mark.parametrize("cell", PAIRS)

@@ -8,7 +8,6 @@ The scale is that of CHARLM_SCALE. A second run on the same machine leaves an em
 """
 
 import argparse
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -16,7 +15,6 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-os.environ["TF_NUM_INTRAOP_THREADS"] = "1"  # as in conftest.py
 CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
 
 
