@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 3  # on two cores; the third works while a kernel starts
+RUNS ?= 1  # of make portable
 
-.PHONY: help book check test lint outputs figures bench lock repository clean
+.PHONY: help book check test portable lint outputs figures bench lock repository clean
 
 help:  ## list the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -17,6 +18,9 @@ check: .venv/installed lint  ## check style and run the unit tests of the packag
 
 test: .venv/installed lint  ## run everything that must hold
 	$(BIN)/pytest --nbval -n $(WORKERS) --dist=loadfile --no-loadscope-reorder
+
+portable: .venv/installed  ## compare the outputs under other kernels, threads and first weights (RUNS=3: three times)
+	$(BIN)/python tools/portable.py --runs $(RUNS) --workers $(WORKERS)
 
 lint: .venv/installed  ## check style and spelling
 	$(BIN)/ruff check .
