@@ -147,8 +147,8 @@ def train(
         ``nats_per_character/validation`` and ``learning_rate``, with the number of epochs done as step.
     strategy : tf.distribute.Strategy, optional
         ``MirroredStrategy`` (several devices) or ``MultiWorkerMirroredStrategy`` (several machines, each of which
-        makes the same call); Keras 3.5 or later. Model and optimizer are made under ``strategy.scope()``, and the
-        optimizer clips nothing by itself.
+        makes the same call). Model and optimizer are made under ``strategy.scope()``, and the optimizer clips nothing
+        by itself.
         Every replica takes an equal share of the rows of each batch and carries the state of its rows; weights and
         losses are those of the same training on one device, but for rounding and the draws of dropout, which is the
         same on every replica. All workers read the checkpoint, so it must lie where all can; the chief alone writes
@@ -448,8 +448,6 @@ class _Replicas:
 
     def check(self, model, optimizer, batch_size):
         """Raise if the replicas cannot share rows and variables, or the optimizer would clip for each of them alone."""
-        if tuple(int(part) for part in keras.__version__.split(".")[:2]) < (3, 5):  # older ones do not sum gradients
-            raise ValueError(f"training under a strategy needs Keras 3.5 or later, this is {keras.__version__}")
         if batch_size % self.number:
             raise ValueError(
                 f"batch_size must be divisible by the {self.number} replicas of the strategy, got {batch_size}"

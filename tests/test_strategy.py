@@ -17,10 +17,6 @@ import tensorflow as tf
 from charlm_utils.models import build_model
 from charlm_utils.training import set_seed, train
 
-pytestmark = pytest.mark.skipif(
-    tuple(map(int, keras.__version__.split(".")[:2])) < (3, 5), reason="optimizers of older Keras do not sum gradients"
-)
-
 BATCH, TIME, VOCAB, EPOCHS = 4, 7, 5, 3
 IDS = np.random.default_rng(0).integers(0, VOCAB, 20 * BATCH * TIME + 4)  # 20 batches: 60 steps in all
 CLIP_NORMS = {"unclipped": None, "clipped": 0.1}
@@ -68,9 +64,6 @@ def two_devices(folder):
     for model, optimizer, settings, message in refused:
         with pytest.raises(ValueError, match=message):
             fit((model, optimizer), None, strategy=strategy, **settings)
-    keras.__version__ = "3.4.1"
-    with pytest.raises(ValueError, match="needs Keras 3.5 or later, this is 3.4.1"):
-        fit(make(), None, strategy=strategy)
 
 
 def worker(folder, number, killed):
