@@ -1,10 +1,11 @@
 # The verbs of the project. `make book` and `make test` work from a fresh clone.
 PYTHON ?= python3
 BIN := .venv/bin
+REMOTE ?= origin
 WORKERS ?= 3  # on two cores; the third works while a kernel starts
 RUNS ?= 1  # of make portable
 
-.PHONY: help book check test portable lint outputs figures bench lock repository clean
+.PHONY: help book pages colab notebook check test portable lint outputs figures bench lock audit repository clean
 
 help:  ## list the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -12,6 +13,15 @@ help:  ## list the verbs
 book: .venv/installed  ## build the HTML book and print where it is
 	$(BIN)/jupyter-book build . --all -W -n --keep-going
 	@echo "The book: $(CURDIR)/_build/html/index.html"
+
+pages: check-address book  ## build the book that is published; refuse while it has no address
+
+.PHONY: check-address
+check-address:
+	@$(PYTHON) tools/publish.py check
+
+colab:  ## push chapters and package to the branch `colab`, to which the buttons of the published book point
+	@$(PYTHON) tools/publish.py push $(REMOTE)
 
 check: .venv/installed lint  ## check style and run the unit tests of the package, in a minute and a half
 	$(BIN)/pytest tests -m "not slow" -n $(WORKERS) --dist=loadfile --no-loadscope-reorder
@@ -42,8 +52,8 @@ lock: .venv/installed  ## resolve the dependencies anew into requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --extra book --extra test --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements.lock
 
-repository: .venv/installed  ## set the book's one address: make repository URL=https://github.com/you/your-fork
-	$(BIN)/python tools/set_repository.py $(URL)
+repository:  ## set the book's one address: make repository URL=https://github.com/you/your-fork
+	@$(PYTHON) tools/set_repository.py "$(URL)" "$(BRANCH)"
 
 clean:  ## remove the built book
 	rm -rf _build

@@ -5,7 +5,6 @@ import http.server
 import os
 import re
 import shutil
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -16,6 +15,7 @@ from bs4 import BeautifulSoup
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
+FORK = "a-reader/-charlm.book_2-"  # legal on GitHub, and odd
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -29,15 +29,19 @@ CHROMIUM_FLAGS = [
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory):
-    """Build the book with warnings as errors and return the folder of its pages."""
-    output = tmp_path_factory.mktemp("book")
-    jupyter_book = Path(sys.executable).parent / "jupyter-book"
-    command = [jupyter_book, "build", ".", "--path-output", output]
-    result = subprocess.run([*command, "-W", "-n", "--keep-going"], cwd=ROOT, capture_output=True, text=True)
+def built(tmp_path_factory, copy_checkout, run_steps):
+    """Build the book as a fork's workflow does, in a copy of the checkout, and return the folder of its pages."""
+    folder = tmp_path_factory.mktemp("book")
+    copy_checkout(folder)
+    environment = {
+        "GITHUB_SERVER_URL": "https://github.com",
+        "GITHUB_REPOSITORY": FORK,
+        "MAKEFLAGS": f"-o .venv/installed -- BIN={Path(sys.executable).parent}",  # installs nothing
+    }
+    result = run_steps("pages.yml", "build", folder, **environment)
     assert result.returncode == 0, result.stderr[-4000:]
     assert "WARNING" not in result.stdout + result.stderr
-    return output / "_build" / "html"
+    return folder / "_build" / "html"
 
 
 @pytest.fixture(scope="session")
@@ -79,15 +83,14 @@ def test_every_citation_resolves_and_every_entry_is_cited(pages):
     assert len(listed) >= len(keys)
 
 
-def test_every_chapter_has_a_colab_button_with_the_book_s_address(pages):
-    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
-    owner_and_name = config["repository"]["url"].removeprefix("https://github.com/")
+def test_every_chapter_has_a_colab_button_with_the_fork_s_address(built, pages):
     for file in toc_files():
         if file.startswith("chapters/"):
             links = [a.get("href", "") for a in pages[f"{file}.html"].find_all("a")]
-            assert f"https://colab.research.google.com/github/{owner_and_name}/blob/main/{file}.ipynb" in links
-            setup = (ROOT / f"{file}.ipynb").read_text("utf-8")
-            assert config["repository"]["url"] in setup
+            assert f"https://colab.research.google.com/github/{FORK}/blob/colab/{file}.ipynb" in links
+            assert f"git+https://github.com/{FORK}@colab" in pages[f"{file}.html"].text
+    for page in built.rglob("*.html"):
+        assert "SET_THE_OWNER" not in page.read_text("utf-8"), page.name
 
 
 def test_pages_name_no_outside_host_to_load_from(built, pages):

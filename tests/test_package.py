@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -106,21 +107,58 @@ def test_every_dependency_is_justified():
     assert names and not {name for name in names if f"`{name}`" not in contributing}
 
 
-def test_setting_the_repository_changes_config_and_chapters(tmp_path):
+@pytest.fixture
+def book(tmp_path):
+    """The files of the book that hold its address."""
     (tmp_path / "chapters").mkdir()
-    old = repository_tool.read_repository()
-    (tmp_path / "_config.yml").write_text((ROOT / "_config.yml").read_text("utf-8"), "utf-8")
-    (tmp_path / "chapters" / "01.ipynb").write_text(f'"REPOSITORY = \\"{old}\\""', "utf-8")
-    new = "https://example.org/reader/fork"
-    assert len(repository_tool.set_repository(new, tmp_path)) == 2
-    assert repository_tool.read_repository(tmp_path) == new
-    assert new in (tmp_path / "chapters" / "01.ipynb").read_text("utf-8")
+    for name in ("_config.yml", "chapters/01_vocabulary.ipynb", "chapters/02_batching.ipynb"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
 
 
-@pytest.mark.parametrize("address", ["", "github.com/a/b", "https://github.com/a", "https://github.com/a/b/"])
-def test_setting_a_wrong_repository_is_refused(address, tmp_path):
-    with pytest.raises(ValueError, match="must look like"):
-        repository_tool.set_repository(address, tmp_path)
+def test_setting_the_repository_changes_config_and_chapters(book):
+    for address in ("https://example.org:8443/reader/fork", "https://github.com/a/fork.2", "https://github.com/a/fork"):
+        assert len(repository_tool.set_repository(address, root=book)) == 3
+        assert repository_tool.read_repository(book) == (address, "main")
+        assert f'"PACKAGE = \\"git+{address}\\"\\n"' in (book / "chapters" / "02_batching.ipynb").read_text("utf-8")
+    repository_tool.set_repository("https://github.com/a/fork", "colab", book)
+    assert repository_tool.read_repository(book) == ("https://github.com/a/fork", "colab")
+    assert 'git+https://github.com/a/fork@colab\\"' in (book / "chapters" / "01_vocabulary.ipynb").read_text("utf-8")
+
+
+WRONG = [
+    ("", "must look like"),
+    ("github.com/a/b", "must look like"),
+    ("https://github.com/a", "must look like"),
+    ("https://github.com/a/b/", "must look like"),
+    ("https://github.com/a/b$(ls)", "must look like"),
+    ("https://github.com/a/b.git", r"must not end in .git: give https://github.com/a/b$"),
+]
+
+
+@pytest.mark.parametrize(("address", "message"), WRONG)
+def test_setting_a_wrong_repository_is_refused(address, message, book):
+    with pytest.raises(ValueError, match=message):
+        repository_tool.set_repository(address, root=book)
+    with pytest.raises(ValueError, match="the branch may have"):
+        repository_tool.set_repository("https://github.com/a/b", "a b", book)
+    (book / "chapters" / "02_batching.ipynb").write_text("no address", "utf-8")
+    with pytest.raises(ValueError, match="02_batching.ipynb must hold the address once, found 0"):
+        repository_tool.set_repository("https://github.com/a/b", root=book)
+    for path in (book / "_config.yml", book / "chapters" / "01_vocabulary.ipynb"):
+        assert "SET_THE_OWNER" in path.read_text("utf-8")
+
+
+def test_make_repository_needs_neither_an_environment_nor_tensorflow(book):
+    shutil.copy(ROOT / "Makefile", book)
+    shutil.copytree(ROOT / "tools", book / "tools")
+    command = ["make", "repository", "URL=https://github.com/a/b.git"]
+    result = subprocess.run(command, cwd=book, capture_output=True, text=True)
+    assert result.returncode != 0
+    assert "error: the address must not end in .git: give https://github.com/a/b\n" in result.stderr
+    subprocess.run(["make", "repository", "URL=https://github.com/a/b"], cwd=book, check=True)
+    assert repository_tool.read_repository(book) == ("https://github.com/a/b", "main")
+    assert not (book / ".venv").exists()
 
 
 def test_figures_are_those_that_their_scripts_draw(tmp_path):
