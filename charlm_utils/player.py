@@ -6,8 +6,8 @@ import json
 import tensorflow as tf
 
 from charlm_utils.models import forward, zero_states
-from charlm_utils.plotting import visible
 from charlm_utils.sampling import generate
+from charlm_utils.vocabulary import visible
 
 
 class Player:

@@ -3,6 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+from charlm_utils.vocabulary import visible
+
 # Okabe and Ito's palette: told apart by readers with any color vision, on white and on black.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 
@@ -121,8 +123,3 @@ def plot_windows(rows, ax=None, colors=None):
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     return ax
-
-
-def visible(character):
-    """Return a printable stand-in for blanks: an open box for the space, arrows for newline and tab."""
-    return {" ": "\u2423", "\n": "\u21b5", "\t": "\u21e5"}.get(character, character)

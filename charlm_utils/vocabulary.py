@@ -226,3 +226,8 @@ def _pieces(path):
         raise ValueError(f"{path} is not UTF-8: {error}") from error
     if empty:
         raise ValueError(f"{path} is empty")
+
+
+def visible(character):
+    """Return a printable stand-in for blanks: an open box for the space, arrows for newline and tab."""
+    return {" ": "\u2423", "\n": "\u21b5", "\t": "\u21e5"}.get(character, character)

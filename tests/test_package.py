@@ -76,6 +76,14 @@ def test_imports_between_modules_run_one_way():
         waiting = {module: needed for module, needed in waiting.items() if module not in ready}
 
 
+@pytest.mark.slow
+def test_modules_that_draw_nothing_need_no_matplotlib():
+    modules = [f"charlm_utils.{name}" for name in MODULES if name not in ("plotting", "__main__", "__init__")]
+    code = f"import sys; sys.modules['matplotlib'] = None; import charlm_utils, {', '.join(modules)}"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-2000:]
+
+
 def private(name):
     return name.startswith("_") and not name.startswith("__")
 

@@ -13,7 +13,6 @@ from charlm_utils.plotting import (
     plot_next_character,
     plot_windows,
     use_book_style,
-    visible,
 )
 
 HISTORY = {"train": [3.0, 2.5, 2.25], "validation": [2.75, 2.5], "seconds": [1.0, 2.0, 3.0]}
@@ -137,11 +136,6 @@ def test_windows_color_rows_or_the_numbers_they_are_given(ax):
     plot_windows(["ab", "cd"], ax, colors=[[0, 1], [1, len(COLORS)]])  # numbers start over after the palette
     by_number = [box.get_facecolor() for box in ax.patches[4:]]
     assert by_number[0] == by_number[3] != by_number[1] == by_number[2]
-
-
-@pytest.mark.parametrize(("character", "stand_in"), [(" ", "\u2423"), ("\n", "\u21b5"), ("\t", "\u21e5"), ("a", "a")])
-def test_blanks_get_a_visible_stand_in_and_letters_stay(character, stand_in):
-    assert visible(character) == stand_in
 
 
 def test_book_style_keeps_a_white_ground_and_cycles_through_the_palette():

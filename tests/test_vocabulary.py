@@ -14,7 +14,7 @@ from charlm_utils.batching import contiguous_batches
 from charlm_utils.evaluation import evaluate
 from charlm_utils.models import build_model
 from charlm_utils.training import set_seed, train
-from charlm_utils.vocabulary import Vocabulary, encode_file, file_vocabulary
+from charlm_utils.vocabulary import Vocabulary, encode_file, file_vocabulary, visible
 
 CHUNK = 32_768  # encode works through the text in pieces of this many characters
 
@@ -375,3 +375,8 @@ def test_a_released_array_reads_the_same_again(path, tmp_path):
     assert ids.tolist() == before
     files.release_pages(np.arange(3))
     files.release_pages(before)
+
+
+@pytest.mark.parametrize(("character", "stand_in"), [(" ", "\u2423"), ("\n", "\u21b5"), ("\t", "\u21e5"), ("a", "a")])
+def test_blanks_get_a_visible_stand_in_and_letters_stay(character, stand_in):
+    assert visible(character) == stand_in
