@@ -23,6 +23,9 @@ check-address:
 colab:  ## push chapters and package to the branch `colab`, to which the buttons of the published book point
 	@$(PYTHON) tools/publish.py push $(REMOTE)
 
+notebook: .venv/installed  ## open the chapters in JupyterLab; options for it: make notebook LAB="--no-browser"
+	$(BIN)/jupyter lab chapters $(LAB)
+
 check: .venv/installed lint  ## check style and run the unit tests of the package, in a minute and a half
 	$(BIN)/pytest tests -m "not slow" -n $(WORKERS) --dist=loadfile --no-loadscope-reorder
 
@@ -48,9 +51,17 @@ bench: .venv/installed .venv-rivals/installed  ## measure speeds, in turns with 
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/sampling.py
 
-lock: .venv/installed  ## resolve the dependencies anew into requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --extra book --extra test --universal --python-version 3.11 --generate-hashes \
-	  --no-header --no-annotate --no-emit-index-url --upgrade --output-file requirements.lock
+lock: .venv/installed  ## resolve the dependencies anew into requirements.lock and print what changed
+	cp requirements.lock .venv/lock.before
+	$(BIN)/uv pip compile pyproject.toml --quiet --extra book --extra notebook --extra test --universal \
+	  --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade \
+	  --output-file requirements.lock
+	@echo "Changed, before < and after >:"
+	@diff .venv/lock.before requirements.lock | sed -nE 's/^([<>] [A-Za-z0-9][^ ;]*).*/\1/p'
+
+audit: .venv/installed  ## look up known vulnerabilities of what the lock file names, and list the licenses
+	$(BIN)/uv tool run pip-audit@2.10.1 --strict --require-hashes --disable-pip --requirement requirements.lock
+	$(BIN)/uv tool run pip-licenses@5.5.5 --python $(BIN)/python --order license
 
 repository:  ## set the book's one address: make repository URL=https://github.com/you/your-fork
 	@$(PYTHON) tools/set_repository.py "$(URL)" "$(BRANCH)"
@@ -58,12 +69,23 @@ repository:  ## set the book's one address: make repository URL=https://github.c
 clean:  ## remove the built book
 	rm -rf _build
 
-.venv/installed: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
-	  { echo "Python 3.11 to 3.13 is needed; name one with: make PYTHON=python3.12 ..."; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+# The environment is made once, with the Python that PYTHON names. Naming another one later is refused.
+VERSION := import sys; print("%d.%d" % sys.version_info[:2])
+.PHONY: same-python
+same-python:
+	@if [ -x .venv/bin/python ] && [ "$(origin PYTHON)" != file ]; then \
+	  asked=$$($(PYTHON) -c '$(VERSION)'); made=$$(.venv/bin/python -c '$(VERSION)'); \
+	  [ "$$asked" = "$$made" ] || { \
+	    echo "error: .venv was made with Python $$made, and PYTHON=$(PYTHON) is $$asked; first: rm -r .venv" >&2; exit 1; }; \
+	fi
+
+.venv/installed: requirements.lock pyproject.toml | same-python
+	@case $$($(PYTHON) -c '$(VERSION)') in 3.11|3.12|3.13) ;; *) \
+	  echo "error: Python 3.11 to 3.13 is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1;; esac
+	@echo "Installing into .venv: 2.8 GB of disk space, two to ten minutes."
+	[ -x .venv/bin/python ] || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
 	touch $@
 
 # PyTorch runs in an environment and in a process of its own, never beside TensorFlow.

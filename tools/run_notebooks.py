@@ -2,12 +2,16 @@
 
     python tools/run_notebooks.py                      # every chapter
     python tools/run_notebooks.py chapters/01_*.ipynb  # some
-    python tools/run_notebooks.py --output /tmp/full chapters/07_keras_stateful_gru.ipynb  # elsewhere
+    python tools/run_notebooks.py --timed chapters/12_speed.ipynb  # with new timings
+    python tools/run_notebooks.py --output /tmp/full chapters/07_keras_stateful_gru.ipynb  # elsewhere, all outputs new
 
-The scale is that of CHARLM_SCALE. A second run on the same machine leaves an empty `git diff`, but for timed cells.
+The scale is that of CHARLM_SCALE. A second run leaves an empty `git diff`: cells tagged `nbval-ignore-output`, which
+are timed or depend on the machine, keep the outputs that were committed last, unless their source has changed since,
+or --timed asks for new ones.
 """
 
 import argparse
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +20,7 @@ import nbformat
 from nbclient import NotebookClient
 
 CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
+TIMED = "nbval-ignore-output"
 
 
 def clean(notebook):
@@ -34,8 +39,32 @@ def clean(notebook):
     return notebook
 
 
-def run(path, output):
-    """Execute one notebook in its own folder and write it, outputs included, to ``output``."""
+def timed_cells(notebook):
+    """Return the cells whose outputs are not compared."""
+    return [cell for cell in notebook.cells if TIMED in cell.metadata.get("tags", [])]
+
+
+def committed_outputs(path):
+    """Return the outputs that the last commit holds of a notebook's timed cells, by their source."""
+    command = ["git", "show", f"HEAD:./{path.name}"]
+    done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, encoding="utf-8")
+    if done.returncode != 0:  # a new chapter
+        return {}
+    return {cell.source: cell.outputs for cell in timed_cells(nbformat.reads(done.stdout, as_version=4))}
+
+
+def keep_outputs(notebook, outputs):
+    """Give the timed cells that have not changed their earlier outputs back."""
+    for cell in timed_cells(notebook):
+        if cell.source in outputs:
+            cell.outputs = outputs[cell.source]
+            for output in cell.outputs:
+                if output.output_type == "execute_result":
+                    output.execution_count = cell.execution_count
+
+
+def run(path, output, timed=False):
+    """Execute one notebook in its own folder and write it to ``output``; ``timed`` outputs are new or as committed."""
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -49,6 +78,8 @@ def run(path, output):
         resources={"metadata": {"path": str(path.parent)}},
     )
     client.execute()
+    if not timed:
+        keep_outputs(notebook, committed_outputs(path))
     with tempfile.NamedTemporaryFile("w", dir=output.parent, suffix=".part", delete=False, encoding="utf-8") as file:
         nbformat.write(clean(notebook), file)
     Path(file.name).chmod(0o644)
@@ -59,14 +90,18 @@ def main():
     """Run what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("notebooks", nargs="*", type=Path, help="notebooks to run; default: every chapter")
-    parser.add_argument("--output", type=Path, help="folder to write to; default: in place")
+    parser.add_argument("--timed", action="store_true", help="store new outputs of timed cells, too")
+    parser.add_argument("--output", type=Path, help="folder to write to, all outputs new; default: in place")
     options = parser.parse_args()
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
     for path in options.notebooks or sorted(CHAPTERS.glob("*.ipynb")):
         path = path.resolve()
         print(f"running {path.name}", file=sys.stderr)
-        run(path, options.output / path.name if options.output else path)
+        if options.output:
+            run(path, options.output / path.name, timed=True)
+        else:
+            run(path, path, timed=options.timed)
 
 
 if __name__ == "__main__":
