@@ -47,9 +47,10 @@ def test_an_action_has_the_same_hash_everywhere():
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_workflow_grants_at_most_reading(path):
+def test_workflow_grants_at_most_reading_and_does_not_run_beside_itself(path):
     workflow = yaml.safe_load(path.read_text("utf-8"))
     assert workflow["permissions"] in ({}, {"contents": "read"})
+    assert workflow["concurrency"]["group"]
 
 
 @pytest.mark.parametrize(("path", "job"), JOBS)
