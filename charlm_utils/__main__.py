@@ -1,222 +1,113 @@
-"""Train, evaluate, sample and reproduce without a notebook: ``python -m charlm_utils --help``.
+"""The program ``charlm``: what every command shares, that is, signals, errors in one line and standard output.
 
-What needs TensorFlow, which takes seconds, is imported by the commands that need it.
+This module imports nothing that takes time, so that a signal is understood from the start.
 """
 
-import argparse
-import dataclasses
+import contextlib
+import io
+import os
+import signal
 import sys
-from pathlib import Path
+import threading
 
-from charlm_utils import runs
-from charlm_utils.corpora import list_corpora, load_corpus, read_text, split_corpus
-from charlm_utils.metrics import bits_per_char, perplexity
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+_BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked the program to stop; ``number`` is the signal's."""
+
+    def __init__(self, number=signal.SIGINT):
+        super().__init__()
+        self.number = int(number)
 
 
 def main(arguments=None):
-    """Run the command line.
+    """Run the command line and return its status.
 
-    An error in the input ends it with one line on standard error and status 2, Ctrl-C with status 130.
+    An error in the input ends it with one line on standard error and status 2; Ctrl-C, SIGTERM and SIGHUP with one
+    line that says what is kept and 128 plus the number of the signal; a closed pipe silently with status 141.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    options = argparse.Namespace()
+    _write_any_character()
+    command = None
     try:
-        _parser(arguments).parse_args(arguments, options)
-        options.run(options)
+        with _signals_raise():
+            from charlm_utils.commands import Command
+
+            command = Command(arguments)
+            command.run()
+            sys.stdout.flush()
+        return 0
+    except BrokenPipeError:
+        return _BROKEN_PIPE
     except (OSError, ValueError) as error:
-        print(f"charlm_utils: error: {error}", file=sys.stderr)
+        _say(f"error: {command.in_flags(str(error)) if command else error}")
         return 2
-    except KeyboardInterrupt:
-        print(f"\ncharlm_utils: stopped; {_what_is_kept(options)}", file=sys.stderr)
-        return 130
-    return 0
+    except KeyboardInterrupt as stop:
+        _say(f"stopped; {command.what_is_kept() if command else 'nothing was begun'}")
+        return 128 + getattr(stop, "number", signal.SIGINT)
+    except Exception as error:
+        if not _is_out_of_memory(error):
+            raise
+        _say("error: there is not enough memory for this; take a smaller model, batch or text")
+        return 2
+    finally:
+        _let_go_of_output()
 
 
-def _what_is_kept(options):
-    """Say what a stopped command leaves."""
-    if "out" not in options:
-        return "there was nothing to save"
-    folder = _run_folder(options)
-    if (folder / "run.json").exists():
-        return f"{folder} holds a finished run"
-    if runs.is_unfinished(folder):
-        return f"{folder / runs.CHECKPOINT} is kept, and the command that began it goes on from there"
-    return "nothing was saved yet"
+def _say(message):
+    """Print one line on standard error, below whatever stands on the screen."""
+    if sys.stdout is not None and sys.stdout.isatty():
+        print()
+    print("charlm:", " ".join(message.splitlines()), file=sys.stderr, flush=True)
 
 
-def _run_folder(options):
-    """Return the folder that `train` and `reproduce` write to."""
-    return options.out or Path(options.name)
+@contextlib.contextmanager
+def _signals_raise():
+    """Let the signals that end a program raise :class:`Stopped`; a second one ends it at once.
+
+    Signals that whoever started the program had switched off stay so: ``nohup`` does that.
+    """
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in _SIGNALS:
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, _raise_stopped)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _train(options):
-    from charlm_utils import reproduce
-
-    runs.check_free(options.out)  # before a corpus is downloaded
-    text = _text(options)
-    model = reproduce.ModelSettings(
-        **_chosen(options, "cell", "units", "num_layers", "embedding_dim", "dropout", "fast"),
-    )
-    method = reproduce.Stream(
-        **_chosen(options, "batch_size", "time", "epochs", "learning_rate", "clip_norm", "patience"),
-        schedule="cosine",
-        keep_best=True,
-    )
-    recipe = reproduce.Recipe(
-        corpus=options.corpus or options.text.name,
-        model=model,
-        method=method,
-        prime=text[:1],
-        seed=options.seed,
-    )
-    _announce(options)
-    _report(reproduce.train_run(recipe, options.out, text=text), options)
+def _raise_stopped(number, frame):
+    for name in _SIGNALS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+    raise Stopped(number)
 
 
-def _reproduce(options):
-    from charlm_utils import reproduce
-
-    _announce(options)
-    _report(reproduce.reproduce(options.name, _run_folder(options)), options)
-
-
-def _announce(options):
-    """Say where a training is saved."""
-    folder = _run_folder(options)
-    if runs.is_unfinished(folder):
-        print(f"going on from {folder / runs.CHECKPOINT}")
-    else:
-        print(f"saving to {folder} on the way; after a stop the same command goes on")
+def _write_any_character():
+    """Show characters that the terminal's encoding has not as ``\\u...``, instead of failing on them."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
-def _report(record, options):
-    """Say what came of a training."""
-    epochs = len(record["history"]["train"])
-    nats = record["held_out_nats"]
-    print(f"held-out: {nats:.4f} nats per character after epoch {record['epoch']} of {epochs}")
-    print(f"run written to {_run_folder(options)}")
+def _let_go_of_output():
+    """Send what cannot be written, for example to a closed pipe, nowhere: Python would complain at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _evaluate(options):
-    from charlm_utils.evaluation import evaluate
-
-    run = _load_run(options)
-    text = _text(options)
-    scored = text if options.all else split_corpus(text)[1]
-    nats = evaluate(run.model, run.vocabulary.encode(scored))
-    print(
-        f"{len(scored) - 1:,} characters: {nats:.4f} nats per character, {bits_per_char(nats):.4f} bits, "
-        f"perplexity {perplexity(nats):.3f}"
-    )
-
-
-def _sample(options):
-    from charlm_utils import sampling
-
-    run = _load_run(options)
-    settings = _chosen(options, *_field_names(sampling.DrawSettings), "seed", "num_samples", "unknown")
-    for text in sampling.generate(run.model, run.vocabulary, options.prime, options.length, **settings):
-        print(text)
-
-
-def _load_run(options):
-    return runs.load_run(options.run_dir.name, options.run_dir.parent)
-
-
-def _text(options):
-    return read_text(options.text) if options.text else load_corpus(options.corpus)
-
-
-def _chosen(options, *names):
-    return {name: getattr(options, name) for name in names}
-
-
-def _field_names(kind):
-    return [field.name for field in dataclasses.fields(kind)]
-
-
-def _parser(arguments):
-    """Return the parser; only the command that is named gets its options, since some are read from the package."""
-    parser = argparse.ArgumentParser(prog="charlm_utils", description="Character-level language models.")
-    commands = parser.add_subparsers(required=True, metavar="|".join(_COMMANDS))
-    for name, (add_options, purpose) in _COMMANDS.items():
-        command = commands.add_parser(
-            name, help=purpose, description=purpose, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-        )
-        if name in arguments:
-            add_options(command)
-    return parser
-
-
-def _add_text(parser):
-    text = parser.add_mutually_exclusive_group(required=True)
-    text.add_argument("--text", type=Path, help="a UTF-8 text file")
-    text.add_argument("--corpus", choices=list_corpora(), help="a corpus of the book")
-
-
-def _add_train(parser):
-    from charlm_utils.models import CELLS
-
-    _add_text(parser)
-    parser.add_argument("--out", type=Path, required=True, help="folder to write the run to")
-    parser.add_argument("--cell", choices=list(CELLS), default="gru", help="kind of recurrent layer")
-    parser.add_argument("--units", type=int, default=256, help="width of a recurrent layer")
-    parser.add_argument("--num-layers", type=int, default=1, help="number of recurrent layers")
-    parser.add_argument("--embedding-dim", type=int, default=64, help="width of the embedding")
-    parser.add_argument("--dropout", type=float, default=0.0, help="share of outputs dropped in training")
-    parser.add_argument("--fast", action="store_true", help="layers that are faster on a CPU")
-    parser.add_argument("--batch-size", type=int, default=32, help="stretches of text side by side")
-    parser.add_argument("--time", type=int, default=64, help="characters per window")
-    parser.add_argument("--epochs", type=int, default=5, help="passes over the text")
-    parser.add_argument("--learning-rate", type=float, default=0.003, help="Adam's, falling to 0 along a cosine")
-    parser.add_argument("--clip-norm", type=float, default=5.0, help="largest global norm of the gradients")
-    parser.add_argument("--patience", type=int, help="stop after so many epochs without a lower held-out loss")
-    parser.add_argument("--seed", type=int, default=0, help="makes the run repeatable")
-    parser.set_defaults(run=_train)
-
-
-def _add_evaluate(parser):
-    parser.add_argument("run_dir", type=Path, metavar="RUN", help="folder that train wrote")
-    _add_text(parser)
-    parser.add_argument("--all", action="store_true", help="score the whole text, not the last tenth")
-    parser.set_defaults(run=_evaluate)
-
-
-def _add_sample(parser):
-    from charlm_utils import sampling
-
-    parser.add_argument("run_dir", type=Path, metavar="RUN", help="folder that train wrote")
-    parser.add_argument("--prime", required=True, help="text to continue")
-    parser.add_argument("--length", type=int, default=500, help="characters to write")
-    _add_settings(parser, sampling.DrawSettings)
-    parser.add_argument("--seed", type=int, help="makes the text repeatable")
-    parser.add_argument("--num-samples", type=int, default=1, help="number of texts")
-    parser.add_argument("--unknown", choices=("error", "skip"), default="error", help="unknown characters of the prime")
-    parser.set_defaults(run=_sample, temperature=0.8)
-
-
-def _add_settings(parser, kind):
-    """Add an option for every field of a dataclass like :class:`charlm_utils.sampling.DrawSettings`."""
-    for field in dataclasses.fields(kind):
-        setting = field.metadata["setting"]
-        option = "--" + field.name.replace("_", "-")
-        parser.add_argument(option, type=setting.kind, default=field.default, help=setting.help)
-
-
-def _add_reproduce(parser):
-    from charlm_utils import reproduce
-
-    parser.add_argument("name", choices=reproduce.RECIPES, metavar="NAME", help=", ".join(reproduce.RECIPES))
-    parser.add_argument("--out", type=Path, help="folder to write the run to; by default NAME, here")
-    parser.set_defaults(run=_reproduce)
-
-
-_COMMANDS = {
-    "train": (_add_train, "train on a text and write a run"),
-    "evaluate": (_add_evaluate, "score a text with a run"),
-    "sample": (_add_sample, "write text with a run"),
-    "reproduce": (_add_reproduce, "train a run of the book again"),
-}
+def _is_out_of_memory(error):
+    """Whether an error says so; that of TensorFlow is known by its name, since it may not be imported."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
 
 
 if __name__ == "__main__":

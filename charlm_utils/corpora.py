@@ -1,5 +1,6 @@
 """What texts there are, and how to find, download, verify, normalize, clean and split them."""
 
+import codecs
 import hashlib
 import os
 import re
@@ -113,8 +114,15 @@ def load_corpus(name, data_dir=None):
     return _verified(corpus, read_text(path), f"{path}; delete the file to download it again")
 
 
-def read_text(path):
-    """Read any UTF-8 text file, with CRLF, CR or LF newlines, with or without a byte-order mark.
+def read_text(path, encoding="utf-8"):
+    """Read any text file, with CRLF, CR or LF newlines, with or without a byte-order mark.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    encoding : str
+        How its characters are written as bytes: one of Python's names.
 
     Returns
     -------
@@ -124,17 +132,36 @@ def read_text(path):
     Raises
     ------
     ValueError
-        If the file is not UTF-8; the message gives the position of the first bad byte.
+        If the file is not of that encoding; the message gives the position of the first bad byte. If there is no
+        such encoding.
     """
-    data = Path(path).read_bytes()
+    return decode_text(Path(path).read_bytes(), path, encoding)
+
+
+def decode_text(data, origin, encoding="utf-8"):
+    """Do what :func:`read_text` does with bytes that are at hand; ``origin`` says in a message where they are from."""
     try:
-        text = data.decode("utf-8")
+        text = data.decode(encoding)
+    except LookupError as error:
+        raise ValueError(f"encoding must be the name of a text encoding, got {encoding!r}") from error
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{path} is not UTF-8: bad byte 0x{data[error.start]:02x} at position {error.start}; "
-            "convert the file to UTF-8 first"
+            f"{origin} is not {encoding.upper()}: bad byte 0x{data[error.start]:02x} at position {error.start}; "
+            f"convert the file to UTF-8 first, or name its encoding{_likely_encoding(data)}"
         ) from error
+    return normalize_newlines(text)
+
+
+def normalize_newlines(text):
+    """Return a text without a byte-order mark at its head, and with ``\\n`` for CRLF and CR."""
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _likely_encoding(data):
+    """Say which encoding bytes that are not UTF-8 begin like."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return ": it begins with the mark of encoding=utf-16"
+    return ", for example encoding=latin-1"
 
 
 def split_corpus(text, fractions=(0.9, 0.1), *, batch_size=1, time=1):
@@ -175,8 +202,17 @@ def split_corpus(text, fractions=(0.9, 0.1), *, batch_size=1, time=1):
             raise ValueError(
                 f"part {number} of {len(parts)} needs at least {least} characters{reason}, "
                 f"but has {len(part)} (the whole text has {len(text)})"
+                f"{_what_fits(len(part), batch_size, time) if number == 1 else ''}"
             )
     return parts
+
+
+def _what_fits(length, batch_size, time):
+    """Say which sizes a part of so many characters would fill."""
+    if length < 2:
+        return ""
+    time = min(time, length - 1)
+    return f"; batch_size={min(batch_size, (length - 1) // time)} and time={time} would fit"
 
 
 def clean_lines(text):

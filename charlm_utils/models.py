@@ -74,6 +74,25 @@ def build_model(
     return keras.Model(inputs, keras.layers.Dense(vocab_size, name="logits")(x))
 
 
+def take_weights(model, older):
+    """Give a model the weights of an older one of the same layers whose vocabulary is the beginning of its own.
+
+    What belongs to the older one's characters is copied; rows and columns of new characters stay as they are.
+
+    Raises
+    ------
+    ValueError
+        If the models differ in more than the number of characters.
+    """
+    weights = []
+    for own, other in zip(model.get_weights(), older.get_weights(), strict=True):
+        if own.ndim != other.ndim or any(a < b for a, b in zip(own.shape, other.shape, strict=True)):
+            raise ValueError(f"weights of shape {other.shape} do not go into {own.shape}")
+        own[tuple(slice(size) for size in other.shape)] = other
+        weights.append(own)
+    model.set_weights(weights)
+
+
 def zero_states(model, batch_size):
     """Return the state before the first character: per recurrent layer a list of zeros ``(batch_size, units)``.
 

@@ -4,21 +4,36 @@ TensorFlow is imported by what needs it, so that settings, texts and folders are
 """
 
 import math
+import os
 import time as clock
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from charlm_utils.batching import check_sizes, context_target_pairs
+from charlm_utils.batching import context_target_pairs
+from charlm_utils.checks import Positive, Seed, ShareBelowOne, Size, check, checked, integer, number
 from charlm_utils.corpora import clean_lines, load_corpus, reduce_alphabet, split_corpus, text_sha256
 from charlm_utils.names import evaluate_names, name_windows, names_loss, split_names, write_names
-from charlm_utils.runs import check_free, save_run, unfinished_run
-from charlm_utils.vocabulary import Vocabulary
+from charlm_utils.runs import (
+    check_free,
+    load_run,
+    name_and_place,
+    read_run,
+    save_run,
+    unfinished_run,
+    weights_sha256,
+)
+from charlm_utils.settings import check_cell
+from charlm_utils.vocabulary import UNKNOWN, Vocabulary
 
 _SAMPLE_LENGTH = 400  # characters of the sample after each epoch
 _SAMPLE_NAMES = 30  # or names
+_BYTES_PER_WEIGHT = 16  # in training: the weight, its gradient and Adam's two averages, 4 bytes each
+Layers = integer(1, 100)
+ShareInside = number("above 0 and below 1", lambda value: 0 < value < 1)
 
 
 def _keep_letters(text):
@@ -34,23 +49,60 @@ PREPARATIONS: dict[str, Callable[[str], str]] = {
 }
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings:
-    """The arguments of :func:`charlm_utils.models.build_model`, except the size of the vocabulary."""
+    """The arguments of :func:`charlm_utils.models.build_model`, except the size of the vocabulary.
+
+    Raises
+    ------
+    ValueError
+        If there is no such cell, a size is out of its range, or the dropout is outside ``0 <= dropout < 1``.
+    """
 
     cell: str = "gru"
-    units: int = 256
-    num_layers: int = 1
-    embedding_dim: int | None = 64
-    dropout: float = 0.0
+    units: Size = 256
+    num_layers: Layers = 1
+    embedding_dim: Size | None = 64
+    dropout: ShareBelowOne = 0.0
     fast: bool = False
     recurrent_dtype: str = "float32"
+
+    def __post_init__(self):
+        check_cell(self.cell, self.fast, self.recurrent_dtype)
+
+    def check_memory(self, vocab_size, batch_size, time):
+        """Raise a ``ValueError`` if training takes more memory than the machine has.
+
+        What it takes is estimated: 16 bytes per weight, and what the backward pass keeps of a window. Four gates are
+        assumed, as an LSTM has them.
+        """
+        inputs = vocab_size if self.embedding_dim is None else self.embedding_dim
+        weights = vocab_size * inputs + self.units * vocab_size
+        weights += 4 * self.units * (inputs + self.units)
+        weights += (self.num_layers - 1) * 8 * self.units**2
+        kept = batch_size * time * (6 * self.units * self.num_layers + 2 * vocab_size)
+        needed = _BYTES_PER_WEIGHT * weights + 4 * kept
+        if needed > _memory():
+            raise ValueError(
+                f"units={self.units}, num_layers={self.num_layers}, embedding_dim={self.embedding_dim}, "
+                f"batch_size={batch_size} and time={time} must together need at most the {_memory() / 1e9:.1f} GB of "
+                f"this machine, got about {needed / 1e9:,.1f} GB for {vocab_size} characters"
+            )
 
     def build(self, vocab_size):
         """Return a new model; errors are those of :func:`charlm_utils.models.build_model`."""
         from charlm_utils.models import build_model
 
         return build_model(vocab_size, **asdict(self))
+
+
+def _memory():
+    """Return the bytes of memory that the machine has; where it does not say, 16 GB."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 16 * 10**9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,20 +130,15 @@ class Method:
     Raises
     ------
     ValueError
-        If a size is not an integer of at least 1, or the learning rate is not above 0 and finite.
+        If a size is not an integer of at least 1, or the learning rate or the clip value is not above 0 and finite.
     """
 
     name: ClassVar[str]
-    batch_size: int
-    epochs: int
-    learning_rate: float
+    batch_size: Size
+    epochs: Size
+    learning_rate: Positive
     optimizer: str = "Adam"
-    clip_value: float | None = None
-
-    def __post_init__(self):
-        check_sizes(batch_size=self.batch_size, epochs=self.epochs)
-        if not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate must be above 0 and finite, got {self.learning_rate}")
+    clip_value: Positive | None = None
 
     def split(self, text):
         """Return what is learned and what is held out."""
@@ -153,6 +200,7 @@ class Method:
         return kind(rate, clipvalue=self.clip_value)
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Stream(Method):
     """One text, read in order with the state carried: :func:`charlm_utils.training.train`.
@@ -173,28 +221,30 @@ class Stream(Method):
         Whether the weights of the epoch with the lowest held-out loss are kept, and not those of the last one.
     patience : int, optional
         Stop after so many epochs without a lower held-out loss; implies ``keep_best``.
+    held_out : float
+        Share of the text that is held out: its last part.
     """
 
     name: ClassVar[str] = "stream"
-    time: int
+    time: Size
     schedule: str | None = None
-    stair: int | None = None
-    clip_norm: float | None = 5.0
+    stair: Size | None = None
+    clip_norm: Positive | None = 5.0
     validate: bool = True
     keep_best: bool = False
-    patience: int | None = None
+    patience: Size | None = None
+    held_out: ShareInside = 0.1
 
     def __post_init__(self):
-        super().__post_init__()
-        check_sizes(time=self.time)
         if self.schedule not in (None, "cosine", "staircase"):
             raise ValueError(f"schedule must be None, 'cosine' or 'staircase', got {self.schedule!r}")
         if self.schedule == "staircase":
-            check_sizes(stair=self.stair)
+            check("stair", self.stair, Size)
 
     def split(self, text):
-        """Return the first nine tenths and the last."""
-        return split_corpus(text, batch_size=self.batch_size, time=self.time)
+        """Return the first part and the one that is held out."""
+        fractions = (1 - self.held_out, self.held_out)
+        return split_corpus(text, fractions, batch_size=self.batch_size, time=self.time)
 
     def fit(self, model, vocabulary, learned, held_out, *, seed, checkpoint, progress, on_epoch_end):
         """Train with the state carried through the text; there is no order to draw, so the seed is not used."""
@@ -302,6 +352,7 @@ class _Rows(Method):
         raise NotImplementedError
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Windows(_Rows):
     """Windows of one text, each with the character that follows it.
@@ -315,12 +366,8 @@ class Windows(_Rows):
     """
 
     name: ClassVar[str] = "windows"
-    time: int
-    windows: int
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_sizes(time=self.time, windows=self.windows)
+    time: Size
+    windows: Size
 
     def split(self, text):
         """Return the first nine tenths and the last."""
@@ -358,6 +405,7 @@ class Windows(_Rows):
         return keras.Model(model.input, model.output[:, -1])
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Names(_Rows):
     """Names, one per line of the text, each read by itself: :mod:`charlm_utils.names`."""
@@ -391,6 +439,7 @@ class Names(_Rows):
 METHODS = {kind.name: kind for kind in (Stream, Windows, Names)}  # to read recorded runs
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A run before it is run; sizes and rates of those in ``RECIPES`` are of the source that each belongs to.
@@ -411,6 +460,11 @@ class Recipe:
         Of the samples.
     seed : int
         Of the first weights, of dropout and of the order of rows.
+    min_count : int, optional
+        Characters that stand less often in the part to learn become ``UNKNOWN`` in all of the text.
+    init_from : str, optional
+        Folder of a run whose weights are the first ones. The new model keeps its characters, in their order, and the
+        new ones of the text come after them.
     """
 
     corpus: str
@@ -419,7 +473,9 @@ class Recipe:
     preparation: str = "none"
     prime: str = "\n"
     temperature: float = 0.8
-    seed: int = 0
+    seed: Seed = 0
+    min_count: Size | None = None
+    init_from: str | None = None
 
     def to_record(self):
         """Return the recipe as it stands at the head of a recorded run: JSON values."""
@@ -432,6 +488,8 @@ class Recipe:
             "prime": self.prime,
             "temperature": self.temperature,
             "seed": self.seed,
+            "min_count": self.min_count,
+            "init_from": self.init_from,
         }
 
     @classmethod
@@ -444,7 +502,7 @@ class Recipe:
             If the record is not that of a recipe.
         """
         others = {}
-        for name in ("preparation", "prime", "temperature", "seed"):
+        for name in ("preparation", "prime", "temperature", "seed", "min_count", "init_from"):
             if name in record:
                 others[name] = record[name]
         try:
@@ -517,14 +575,90 @@ RECIPES = {
 }
 
 
-def reproduce(name, folder, *, progress=True):
+@dataclass(frozen=True)
+class Material:
+    """What a recipe trains on.
+
+    Attributes
+    ----------
+    learned, held_out
+        The two parts that the recipe's method makes of the text.
+    vocabulary : Vocabulary
+        Of the text, or that of the run that the training begins with and what is new.
+    prime : str
+        What the samples begin with.
+    replaced : dict of str to int
+        Characters that became ``UNKNOWN``, and how often they stand in the text.
+    sha256 : str
+        Of the text as it was before.
+    """
+
+    learned: object
+    held_out: object
+    vocabulary: Vocabulary
+    prime: str
+    replaced: dict
+    sha256: str
+
+
+def gather_material(recipe, text=None):
+    """Return the :class:`Material` of a recipe, whose method can begin with it.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What is to be trained, and how.
+    text : str, optional
+        As for :func:`train_run`.
+
+    Raises
+    ------
+    ValueError
+        If the text is too short for the recipe, its prime will not do, the run that it begins with cannot be read, or
+        training takes more memory than the machine has.
+    """
+    text = recipe_text(recipe, text)
+    sha256 = text_sha256(text)
+    learned, held_out = recipe.method.split(text)
+    old_vocabulary = None
+    if recipe.init_from is not None:
+        _, old_vocabulary = read_run(*name_and_place(recipe.init_from))
+    replaced = {}
+    prime = recipe.prime
+    if recipe.min_count is not None:
+        replaced = _rare_characters(text, learned, recipe.min_count, old_vocabulary)
+        table = str.maketrans(dict.fromkeys(replaced, UNKNOWN))
+        text = text.translate(table)
+        prime = prime.translate(table)
+        learned, held_out = recipe.method.split(text)
+    vocabulary = Vocabulary.from_text(text) if old_vocabulary is None else old_vocabulary.extended(text)
+    recipe.method.check_prime(vocabulary, prime)
+    window = getattr(recipe.method, "time", 1)  # names are short
+    recipe.model.check_memory(len(vocabulary), recipe.method.batch_size, window)
+    return Material(learned, held_out, vocabulary, prime, replaced, sha256)
+
+
+def _rare_characters(text, learned, min_count, old_vocabulary):
+    """Return the characters of a text that are too rare in what is learned, with how often they stand in the text."""
+    counts = Counter()
+    for part in learned:  # characters, or names
+        counts.update(part)
+    rare = {}
+    for character, count in Counter(text).items():
+        is_known = old_vocabulary is not None and character in old_vocabulary
+        if counts[character] < min_count and not is_known:
+            rare[character] = count
+    return rare
+
+
+def reproduce(name, folder, *, progress=True, on_start=None, on_epoch_end=None):
     """Train the run ``name`` of the book again and save it, by :func:`train_run`.
 
     Parameters
     ----------
     name : str
         A key of ``charlm_utils.reproduce.RECIPES``.
-    folder, progress
+    folder, progress, on_start, on_epoch_end
         As for :func:`train_run`, whose record is returned.
 
     Raises
@@ -534,10 +668,10 @@ def reproduce(name, folder, *, progress=True):
     """
     if name not in RECIPES:
         raise ValueError(f"no recipe {name!r}; there are: {', '.join(RECIPES)}")
-    return train_run(RECIPES[name], folder, progress=progress)
+    return train_run(RECIPES[name], folder, progress=progress, on_start=on_start, on_epoch_end=on_epoch_end)
 
 
-def train_run(recipe, folder, *, text=None, progress=True):
+def train_run(recipe, folder, *, text=None, progress=True, on_start=None, on_epoch_end=None):
     """Train a model as a recipe says and save it as a run.
 
     The training is saved in the folder as it goes. When it was stopped, the same call goes on from there and ends
@@ -553,6 +687,10 @@ def train_run(recipe, folder, *, text=None, progress=True):
         What is learned from, before its preparation; by default the corpus that the recipe names.
     progress : bool
         Whether to show progress bars.
+    on_start : callable, optional
+        Called with the :class:`Material` when everything was checked and the folder is held, before the first step.
+    on_epoch_end : callable, optional
+        Called after each epoch, before it is saved, with the number of epochs done and the history.
 
     Returns
     -------
@@ -567,38 +705,39 @@ def train_run(recipe, folder, *, text=None, progress=True):
         is out of its range: all before the first step. If the loss is no longer a number.
     """
     check_free(folder)
-    text = recipe_text(recipe, text)
-    learned, held_out = recipe.method.split(text)
-    vocabulary = Vocabulary.from_text(text)
-    recipe.method.check_prime(vocabulary, recipe.prime)
+    material = gather_material(recipe, text)
+    vocabulary = material.vocabulary
     settings = recipe.to_record()
-    settings["text_sha256"] = text_sha256(text)
+    settings["text_sha256"] = material.sha256
+    if recipe.init_from is not None:
+        settings["init_sha256"] = weights_sha256(recipe.init_from)
 
-    def keep_sample(epoch, history):
-        sample = recipe.method.sample(model, vocabulary, recipe.prime, recipe.temperature, epoch)
+    def end_epoch(epoch, history):
+        sample = recipe.method.sample(model, vocabulary, material.prime, recipe.temperature, epoch)
         history.setdefault("samples", []).append(sample)
+        if on_epoch_end:
+            on_epoch_end(epoch, history)
 
     with unfinished_run(folder, settings) as checkpoint:
-        from charlm_utils.training import set_seed
-
-        set_seed(recipe.seed)
-        model = recipe.model.build(len(vocabulary))
+        if on_start:
+            on_start(material)
+        model = _first_model(recipe, vocabulary)
         history = recipe.method.fit(
             model,
             vocabulary,
-            learned,
-            held_out,
+            material.learned,
+            material.held_out,
             seed=recipe.seed,
             checkpoint=checkpoint,
             progress=progress,
-            on_epoch_end=keep_sample,
+            on_epoch_end=end_epoch,
         )
         samples = history.pop("samples")
         epoch = recipe.method.kept_epoch(history)
         if history["validation"]:
             nats = history["validation"][epoch - 1]
         else:
-            nats = recipe.method.score(model, vocabulary, held_out)
+            nats = recipe.method.score(model, vocabulary, material.held_out)
         record = recipe.to_record()
         record["history"] = history
         record["epoch"] = epoch
@@ -608,6 +747,18 @@ def train_run(recipe, folder, *, text=None, progress=True):
         record["sample"] = samples[epoch - 1]
         save_run(folder, model, vocabulary, record)
     return record
+
+
+def _first_model(recipe, vocabulary):
+    """Return the model before the first step: new, or with the weights of an older run."""
+    from charlm_utils.models import take_weights
+    from charlm_utils.training import set_seed
+
+    set_seed(recipe.seed)
+    model = recipe.model.build(len(vocabulary))
+    if recipe.init_from is not None:
+        take_weights(model, load_run(*name_and_place(recipe.init_from)).model)
+    return model
 
 
 def score_again(run):

@@ -5,6 +5,7 @@ TensorFlow is imported by what needs it, so that a folder can be looked at witho
 
 import contextlib
 import datetime
+import hashlib
 import io
 import json
 import os
@@ -137,8 +138,29 @@ def load_run(name, runs_dir=None):
     ValueError
         If there is no run of that name, or its folder is not complete.
     """
+    record, vocabulary = read_run(name, runs_dir)
     from charlm_utils.models import build_model
 
+    folder = _runs_dir(runs_dir) / name
+    try:
+        model = build_model(len(vocabulary), **record["model"])
+        with np.load(folder / "weights.npz", allow_pickle=False) as weights:
+            model.set_weights([weights[key].astype(np.float32) for key in sorted(weights.files, key=int)])
+    except (OSError, EOFError, KeyError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"the run in {folder} cannot be read: {error}") from error
+    return Run(name, model, vocabulary, record)
+
+
+def read_run(name, runs_dir=None):
+    """Read what a recorded run says of itself, without its model and so without TensorFlow.
+
+    Parameters and errors are those of :func:`load_run`.
+
+    Returns
+    -------
+    tuple
+        The record, a dictionary, and the vocabulary.
+    """
     folder = _runs_dir(runs_dir) / name
     if not (folder / "run.json").is_file():
         if is_unfinished(folder):
@@ -147,12 +169,24 @@ def load_run(name, runs_dir=None):
     try:
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         vocabulary = Vocabulary.load(folder / "vocabulary.json")
-        model = build_model(len(vocabulary), **record["model"])
-        with np.load(folder / "weights.npz", allow_pickle=False) as weights:
-            model.set_weights([weights[key].astype(np.float32) for key in sorted(weights.files, key=int)])
-    except (OSError, EOFError, KeyError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        if not isinstance(record, dict) or not isinstance(record.get("model"), dict):
+            raise ValueError('run.json must hold "model", the arguments of build_model')
+    except (OSError, ValueError) as error:
         raise ValueError(f"the run in {folder} cannot be read: {error}") from error
-    return Run(name, model, vocabulary, record)
+    return record, vocabulary
+
+
+def name_and_place(folder):
+    """Return the name of the run in a folder, and the folder that it lies in, as :func:`load_run` takes them."""
+    folder = Path(folder)
+    if folder.name in ("", ".."):
+        folder = folder.resolve()
+    return folder.name, folder.parent
+
+
+def weights_sha256(folder):
+    """Return the SHA-256 of the file of a run's weights, as hexadecimal digits."""
+    return hashlib.sha256((Path(folder) / "weights.npz").read_bytes()).hexdigest()
 
 
 def check_free(folder):

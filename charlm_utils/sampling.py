@@ -23,7 +23,7 @@ from charlm_utils.models import (
     warn_without_cudnn,
     zero_states,
 )
-from charlm_utils.settings import DrawSeed, DrawSettings
+from charlm_utils.settings import DrawSeed, DrawSettings, Request
 
 __all__ = [
     "Sampler",
@@ -380,27 +380,63 @@ class Sampler:
         **settings,
     ):
         """Continue a text with characters drawn from the model: :func:`generate` without its first two arguments."""
-        vocabulary = self._vocabulary
         settings = DrawSettings(**settings)
-        settings.check(len(vocabulary))
-        primed = vocabulary.encode(prime, unknown)
-        if not len(primed):
-            raise ValueError(f"the prime must hold at least one character of the vocabulary, got {prime!r}")
-        check_sizes(length=length)
-        if num_samples is not None:
-            check_sizes(num_samples=num_samples)
-            if stream:
-                raise ValueError(f"stream=True shows one text; num_samples must be None, got {num_samples}")
-        ends = np.isin(np.arange(len(vocabulary)), vocabulary.encode(stop))  # (vocab,)
-        chunks = self._draw_chunks(primed, length, int(num_samples or 1), settings, _checked_seed(seed))
-        texts = _follow(chunks, vocabulary, primed, ends, stream)
-        return texts[0] if num_samples is None else texts
+        request = Request(prime=prime, length=length, settings=settings, seed=seed, unknown=unknown, stop=stop)
+        if num_samples is None:
+            pieces = self.serve(request)
+            return _shown(pieces) if stream else "".join(pieces)
+        request.check(self._vocabulary)
+        check_sizes(num_samples=num_samples)
+        if stream:
+            raise ValueError(f"stream=True shows one text; num_samples must be None, got {num_samples}")
+        return self._texts(request, int(num_samples))
 
-    def _draw_chunks(self, primed, length, num_samples, settings, seed):
-        """Yield drawn ids ``(num_samples, time)`` until there are ``length``."""
+    def serve(self, request):
+        """Return an iterator over the pieces of one text as they are drawn, the prime first.
+
+        Parameters
+        ----------
+        request : charlm_utils.settings.Request
+            What text is asked for.
+
+        Raises
+        ------
+        ValueError
+            If a field of the request is out of its range: at the call, and not when the first piece is asked for.
+        """
+        request.check(self._vocabulary)
+        return self._pieces(request)
+
+    def _pieces(self, request):
+        """Yield the prime, and what is drawn, chunk by chunk."""
+        primed = request.primed(self._vocabulary)
+        yield self._vocabulary.decode(primed)
+        end = _End(request.stops)
+        for drawn in self._draw_chunks(primed, request, 1):
+            yield end.cut(self._vocabulary.decode(drawn[0]))
+            if end.is_reached:
+                break
+
+    def _texts(self, request, num_samples):
+        """Return several texts that are drawn at once."""
+        primed = request.primed(self._vocabulary)
+        ends = [_End(request.stops) for _ in range(num_samples)]
+        texts = [[self._vocabulary.decode(primed)] for _ in range(num_samples)]
+        for drawn in self._draw_chunks(primed, request, num_samples):
+            for text, end, ids in zip(texts, ends, drawn, strict=True):
+                if not end.is_reached:
+                    text.append(end.cut(self._vocabulary.decode(ids)))
+            if all(end.is_reached for end in ends):
+                break
+        return ["".join(text) for text in texts]
+
+    def _draw_chunks(self, primed, request, num_samples):
+        """Yield drawn ids ``(num_samples, time)`` until there are as many as a request asks for."""
+        length = request.length
+        seed = _drawn_seed(request.seed)
         loops = self._loops(self._model)
         carried = loops.read(primed, num_samples)
-        temperature, filters = _tensors(settings)
+        temperature, filters = _tensors(request.settings)
         vocab_size = len(self._vocabulary)
         compiled = loops.compiles(num_samples, length, carried)
         block = block_length(num_samples, vocab_size)
@@ -415,12 +451,41 @@ class Sampler:
             yield drawn.numpy()[:wanted].T
 
 
-def _checked_seed(seed):
+def _drawn_seed(seed):
     """Return a seed as it is, or a new one for None."""
-    if seed is None:
-        return np.random.default_rng().integers(2**31)
-    check("seed", seed, DrawSeed)
-    return seed
+    return np.random.default_rng().integers(2**31) if seed is None else seed
+
+
+class _End:
+    """Finds the end of a text that comes in pieces: the first place after which one of several strings stands."""
+
+    def __init__(self, stops):
+        self._stops = stops
+        self._reach = max((len(stop) for stop in stops), default=1) - 1
+        self._before = ""  # the last characters, which an end may begin with
+        self.is_reached = False
+
+    def cut(self, piece):
+        """Return a piece, or as much of it as the text has before it ends."""
+        text = self._before + piece
+        ends = [text.index(stop) + len(stop) for stop in self._stops if stop in text]
+        if ends:
+            self.is_reached = True
+            return piece[: min(ends) - len(self._before)]
+        self._before = text[len(text) - self._reach :]
+        return piece
+
+
+def _shown(pieces):
+    """Print the pieces of a text as they come, and return the text."""
+    parts = []
+    try:
+        for piece in pieces:
+            print(piece, end="", flush=True)
+            parts.append(piece)
+    finally:  # also after Ctrl-C: what was shown stays, and the prompt begins a line
+        print()
+    return "".join(parts)
 
 
 _SHARED_LOOPS = PerModel(_Loops)  # of all models that `generate` has met and that are still alive
@@ -459,10 +524,12 @@ def generate(
         seed, every call gives another.
     num_samples : int, optional
         Draw so many texts at once.
-    unknown : {"error", "skip"}
-        What to do with characters of the prime that the vocabulary does not hold.
-    stop : str
-        A text ends with the first drawn character that is one of these.
+    unknown : {"error", "skip", "replace"}
+        What to do with characters of the prime that the vocabulary does not hold; see
+        :meth:`charlm_utils.vocabulary.Vocabulary.encode`.
+    stop : str or sequence of str
+        A string of any length, or several: a text ends with the first place where one of them was drawn. The prime
+        does not count, and ``""`` stands for none.
     stream : bool
         Whether to print one text while it is drawn, up to ``CHUNK`` characters at a time.
 
@@ -518,7 +585,9 @@ def generate_windows(model, vocabulary, prime, length, *, time, temperature=1.0,
     check_sizes(length=length, time=time)
     if len(ids) < time:
         raise ValueError(f"the prime must hold at least {time} characters, got {len(ids)}: {prime!r}")
-    seed = _checked_seed(seed)
+    if seed is not None:
+        check("seed", seed, DrawSeed)
+    seed = _drawn_seed(seed)
     warn_without_cudnn(model)
     temperature, _ = _tensors(settings)
 
@@ -533,30 +602,3 @@ def generate_windows(model, vocabulary, prime, length, *, time, temperature=1.0,
             noise = gumbel_noise(seed, i // steps, 1, len(vocabulary))
         ids = np.append(ids, draw(tf.constant(ids[None, -time:], tf.int32), noise[i % steps]))
     return prime + vocabulary.decode(ids[-length:])
-
-
-def _follow(chunks, vocabulary, primed, ends, stream):
-    """Return the texts, each up to its first end; with ``stream``, print the only one on the way."""
-    parts = []
-    alive = True
-    if stream:
-        print(vocabulary.decode(primed), end="", flush=True)
-    try:
-        for drawn in chunks:
-            parts.append(drawn)
-            if stream:
-                print(vocabulary.decode(_up_to_end(drawn[0], ends)), end="", flush=True)
-            alive = alive & ~ends[drawn].any(axis=1)  # (num_samples,)
-            if not alive.any():
-                break
-    finally:
-        if stream:  # also after Ctrl-C: what was shown stays, and the prompt begins a line
-            print()
-    rows = np.concatenate(parts, axis=1)
-    return [vocabulary.decode(np.concatenate([primed, _up_to_end(row, ends)])) for row in rows]
-
-
-def _up_to_end(ids, ends):
-    """Cut ids after the first that is an end."""
-    found = np.flatnonzero(ends[ids])
-    return ids[: found[0] + 1] if len(found) else ids

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import numpy as np
 
-from charlm_utils.checks import Kind, is_integer
+from charlm_utils.checks import Kind, Size, Text, Texts, check, is_integer
 
 # kinds of recurrent layers
 
@@ -211,3 +211,49 @@ class DrawSettings:
             value = getattr(self, place.name)
             if value is not None or setting.keeps is None:
                 setting.check(place.name, value, vocab_size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What text is asked of a model; :func:`charlm_utils.sampling.generate` describes the fields."""
+
+    prime: str
+    length: int
+    settings: DrawSettings
+    seed: int | None = None
+    unknown: str = "error"
+    stop: object = ""
+
+    @property
+    def stops(self):
+        """The strings that end a text, as a list."""
+        return [stop for stop in _as_list(self.stop) if stop]
+
+    def primed(self, vocabulary):
+        """Return the ids of the prime ``(time,)``."""
+        return vocabulary.encode(self.prime, self.unknown)
+
+    def check(self, vocabulary):
+        """Raise a ``ValueError`` that names the first field out of its range, given the model's vocabulary."""
+        self.settings.check(len(vocabulary))
+        check("prime", self.prime, Text)
+        if not len(self.primed(vocabulary)):
+            raise ValueError(f"the prime must hold at least one character of the vocabulary, got {self.prime!r}")
+        check("length", self.length, Size)
+        if self.seed is not None:
+            check("seed", self.seed, DrawSeed)
+        check("stop", _as_list(self.stop), Texts)
+        for stop in self.stops:
+            foreign = [character for character in stop if character not in vocabulary]
+            if foreign:
+                raise ValueError(
+                    f"stop must hold only characters of the vocabulary, got {stop!r}: {foreign[0]!r} "
+                    f"(U+{ord(foreign[0]):04X}) is none of the {len(vocabulary)}"
+                )
+
+
+def _as_list(stop):
+    """Return one string, or a sequence of them, as a list; anything else as it is."""
+    if isinstance(stop, str):
+        return [stop]
+    return list(stop) if isinstance(stop, list | tuple | set | frozenset) else stop

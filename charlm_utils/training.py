@@ -20,6 +20,7 @@ from charlm_utils.jitter import start_jitter
 from charlm_utils.models import chain_of_layers, forward, zero_states
 
 _READ_EVERY = 10  # steps between two looks at the losses; each look waits until the device is done
+_SAVE_SECONDS = 30  # between two saves at most, where steps are slow and one process trains alone
 
 
 def set_seed(seed):
@@ -132,7 +133,7 @@ def train(
         noticed at once. Where it exists already, the training goes on from it and ends with the very weights of a run
         that was never stopped; a training that is finished is given back without a step.
     save_every : int
-        Steps between two saves; it is also saved after every epoch.
+        Steps between two saves; it is also saved after every epoch and, without a strategy, every 30 seconds.
     on_epoch_end : callable, optional
         Called after each epoch with the number of epochs done and the history, to which it may add JSON values.
     keep_best : bool
@@ -222,6 +223,7 @@ class _Loop:
         self.save_every = None
         self.writer = None
         self.start = clock.perf_counter()
+        self.saved = self.start
 
     def keep(self, path, save_every):
         """Go on from the checkpoint where there is one, and save to it from now on."""
@@ -250,7 +252,7 @@ class _Loop:
             print(title)
         for inputs, targets in islice(self.batches(), self.at.batch, None):
             self._take_step(inputs, targets)
-            is_due = self.path is not None and self.at.batch % self.save_every == 0
+            is_due = self.path is not None and (self.at.batch % self.save_every == 0 or self._is_late())
             if is_due or len(self.losses) == _READ_EVERY or self.at.batch == self.num_batches:
                 self._read_losses(title)
                 bar.update(self.at.batch, [("nats", self.at.nats / self.at.batch)])
@@ -309,9 +311,14 @@ class _Loop:
         self.at.nats = 0.0
         self.states = self.replicas.divide(zero_states(self.model, self.shape[0]))
 
+    def _is_late(self):
+        """Whether the last save is long ago; several workers would not agree on it."""
+        return self.replicas.is_alone and clock.perf_counter() - self.saved > _SAVE_SECONDS
+
     def _save(self):
         if self.path is None:
             return
+        self.saved = clock.perf_counter()
         self.at.states = self.replicas.gather(self.states)  # all workers take part in this
         self.at.seconds = clock.perf_counter() - self.start
         if self.replicas.is_chief:
@@ -415,6 +422,7 @@ class _OneReplica:
     """Training without a strategy: one process on one device, where nothing is divided and nobody is asked."""
 
     is_chief = True
+    is_alone = True
     scope = staticmethod(contextlib.nullcontext)
 
     def check(self, model, optimizer, batch_size):
@@ -438,6 +446,8 @@ class _OneReplica:
 
 class _Replicas:
     """Training under a strategy: how work is divided among its replicas and put together again."""
+
+    is_alone = False
 
     def __init__(self, strategy):
         self.strategy = strategy

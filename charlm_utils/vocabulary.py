@@ -9,6 +9,7 @@ import numpy as np
 from charlm_utils.batching import check_ids
 from charlm_utils.files import open_atomically, read_json, remove_leftovers, write_atomically
 
+UNKNOWN = "\ufffd"  # the replacement character: a symbol for all characters that are too rare to be learned
 _CHUNK = 1 << 15  # characters encoded at a time: small enough for the processor's cache
 _LARGEST_FILE = 2**25  # bytes: room for every character that there is
 _PIECE = 2**20  # characters of a file that are read at once
@@ -64,6 +65,10 @@ class Vocabulary:
         """
         return cls(sorted(set(text)))
 
+    def extended(self, text):
+        """Return a vocabulary that begins with these characters and goes on with the new ones of ``text``, sorted."""
+        return Vocabulary(self.characters + "".join(sorted(set(text) - set(self.characters))))
+
     def encode(self, text, unknown="error"):
         """Turn characters into ids, without a Python loop over the characters.
 
@@ -71,8 +76,8 @@ class Vocabulary:
         ----------
         text : str
             ``n`` characters, any Unicode.
-        unknown : {"error", "skip"}
-            What to do with a character that the vocabulary does not hold.
+        unknown : {"error", "skip", "replace"}
+            What to do with a character that the vocabulary does not hold; ``"replace"`` reads it as ``UNKNOWN``.
 
         Returns
         -------
@@ -83,10 +88,11 @@ class Vocabulary:
         ------
         ValueError
             If a character is unknown (named with its code point and position) and ``unknown`` is
-            ``"error"``, or if ``unknown`` is neither of the two words.
+            ``"error"``, or ``"replace"`` where ``UNKNOWN`` is none of the characters; or if ``unknown`` is none of the
+            three words.
         """
-        if unknown not in ("error", "skip"):
-            raise ValueError(f'unknown must be "error" or "skip", got {unknown!r}')
+        if unknown not in ("error", "skip", "replace"):
+            raise ValueError(f'unknown must be "error", "skip" or "replace", got {unknown!r}')
         ids = np.empty(len(text), dtype=np.int32)
         for start in range(0, len(text), _CHUNK):
             points = _code_points(text[start : start + _CHUNK])
@@ -95,6 +101,9 @@ class Vocabulary:
         if len(ids) and ids.min() < 0:
             if unknown == "skip":
                 return ids[ids >= 0]
+            if unknown == "replace" and UNKNOWN in self.characters:
+                ids[ids < 0] = self.characters.index(UNKNOWN)
+                return ids
             position = int(np.argmax(ids < 0))
             character = text[position]
             raise ValueError(

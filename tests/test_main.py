@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charlm_utils import reproduce, runs
+from charlm_utils import commands, runs, texts
 from charlm_utils.__main__ import main
+from charlm_utils.commands import BETWEEN_SAMPLES
 from charlm_utils.corpora import list_corpora, load_corpus, split_corpus
 from charlm_utils.evaluation import evaluate
 from charlm_utils.reproduce import RECIPES, ModelSettings, Names, Recipe, Stream
@@ -53,16 +54,12 @@ def fail(capsys, *arguments):
     assert main([str(argument) for argument in arguments]) == 2
     captured = capsys.readouterr()
     (line,) = captured.err.splitlines()
-    assert line.startswith("charlm_utils: error: ")
-    return line.removeprefix("charlm_utils: error: ")
+    assert line.startswith("charlm: error: ")
+    return line.removeprefix("charlm: error: ")
 
 
-def misuse(capsys, *arguments):
-    """Return what argparse says about arguments that it does not take."""
-    with pytest.raises(SystemExit) as caught:
-        main([str(argument) for argument in arguments])
-    assert caught.value.code == 2
-    return capsys.readouterr().err
+def files(folder):
+    return sorted(path.name for path in folder.rglob("*"))
 
 
 # train
@@ -105,7 +102,16 @@ def test_train_says_where_it_saves_and_what_came_of_it_and_repeats_with_the_seed
     arguments = ["train", "--text", folder / "text.txt", "--out", folder / "again", "--seed", "3", *SMALL]
     shown = succeed(capsys, *arguments).splitlines()
     first, again = (runs.load_run(name, folder) for name in ("run", "again"))
-    assert shown[0] == f"saving to {folder / 'again'} on the way; after a stop the same command goes on"
+    history = again.record["history"]
+    assert shown[:2] == [
+        f"{folder / 'text.txt'}, {len(TEXT)} characters: {len(TEXT) * 9 // 10} to learn, {len(TEXT) // 10} held out",
+        f"saving to {folder / 'again'} on the way; after a stop the same command goes on",
+    ]
+    assert shown[2:4] == [
+        f"epoch {i} of 2: {history['train'][i - 1]:.4f} nats per character learned, "
+        f"{history['validation'][i - 1]:.4f} held out, the lowest so far"
+        for i in (1, 2)
+    ]
     assert shown[-2] == (
         f"held-out: {again.record['held_out_nats']:.4f} nats per character after epoch {again.record['epoch']} of 2"
     )
@@ -119,14 +125,15 @@ def test_train_says_where_it_saves_and_what_came_of_it_and_repeats_with_the_seed
 def test_options_of_train_reach_the_recipe(folder, tmp_path, capsys, monkeypatch):
     seen = []
 
-    def train_run(recipe, folder, *, text):
+    def train_run(recipe, place, **_):
         seen.append(recipe)
+        shutil.copytree(folder / "run", place)
         return {"held_out_nats": 1.0, "epoch": 1, "history": {"train": [1.0]}}
 
-    monkeypatch.setattr(reproduce, "train_run", train_run)
+    monkeypatch.setattr(commands, "train_run", train_run)
     options = ["--cell", "lstm", "--units", "7", "--num-layers", "2", "--embedding-dim", "4", "--dropout", "0.5"]
     options += ["--fast", "--batch-size", "3", "--time", "5", "--epochs", "6", "--learning-rate", "0.1"]
-    options += ["--clip-norm", "2", "--patience", "4", "--seed", "8"]
+    options += ["--clip-norm", "2", "--patience", "4", "--seed", "8", "--held-out", "0.2", "--min-count", "9"]
     succeed(capsys, "train", "--corpus", "play", "--out", tmp_path / "run", *options)
     model = ModelSettings(cell="lstm", units=7, num_layers=2, embedding_dim=4, dropout=0.5, fast=True)
     method = Stream(
@@ -138,8 +145,10 @@ def test_options_of_train_reach_the_recipe(folder, tmp_path, capsys, monkeypatch
         clip_norm=2.0,
         keep_best=True,
         patience=4,
+        held_out=0.2,
     )
-    assert seen == [Recipe(corpus="play", model=model, method=method, prime=load_corpus("play")[0], seed=8)]
+    prime = load_corpus("play")[0]
+    assert seen == [Recipe(corpus="play", model=model, method=method, prime=prime, seed=8, min_count=9)]
 
 
 def test_a_stopped_train_says_so_and_the_same_command_ends_as_the_undisturbed_one(folder, capsys, monkeypatch):
@@ -155,14 +164,15 @@ def test_a_stopped_train_says_so_and_the_same_command_ends_as_the_undisturbed_on
     with monkeypatch.context() as patch:
         patch.setattr(Stream, "sample", stop)
         assert main([str(argument) for argument in command]) == 130
-    kept = f"{checkpoint} is kept, and the command that began it goes on from there"
-    assert capsys.readouterr().err == f"\ncharlm_utils: stopped; {kept}\n"
+    kept = f"kept are 1 epochs and 0 batches of the next, in {checkpoint}"
+    again = " ".join(["charlm", *map(str, command)])
+    assert capsys.readouterr().err == f"charlm: stopped; {kept}; this goes on from there: {again}\n"
     assert f"the training in {folder / 'stopped'} is not finished" in fail(
         capsys, "sample", folder / "stopped", "--prime", "a"
     )
-    assert "holds an unfinished training with model.units=6, and now it is 7" in fail(capsys, *command, "--units", "7")
+    assert "holds an unfinished training with --units 6, and now it is 7" in fail(capsys, *command, "--units", "7")
     shown = succeed(capsys, *command)
-    assert shown.startswith(f"going on from {checkpoint}\n")
+    assert f"going on from {checkpoint}: 1 epochs and 0 batches of the next are done\n" in shown
     one, other = (runs.load_run(name, folder) for name in ("stopped", "run"))
     for a, b in zip(one.model.get_weights(), other.model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -170,7 +180,7 @@ def test_a_stopped_train_says_so_and_the_same_command_ends_as_the_undisturbed_on
 
 
 def test_a_run_or_a_file_where_the_run_should_go_is_noticed_before_a_corpus_is_read(folder, capsys, monkeypatch):
-    monkeypatch.setattr("charlm_utils.__main__.load_corpus", lambda name: pytest.fail("read in vain"))
+    monkeypatch.setattr(texts, "load_corpus", lambda name: pytest.fail("read in vain"))
     before = (folder / "run" / "weights.npz").read_bytes()
     for place in (folder / "run", folder / "text.txt"):
         message = fail(capsys, "train", "--corpus", "anna", "--out", place, *SMALL)
@@ -184,8 +194,9 @@ def test_a_run_or_a_file_where_the_run_should_go_is_noticed_before_a_corpus_is_r
 def test_a_text_too_short_says_how_many_characters_it_needs(tmp_path, capsys):
     (tmp_path / "short.txt").write_text("too short")
     message = fail(capsys, "train", "--text", tmp_path / "short.txt", "--out", tmp_path / "run")
-    assert "at least 2049 characters" in message  # 32 x 64 + 1
+    assert "at least 2049 characters for --batch-size 32 and --time 64" in message  # 32 x 64 + 1
     assert "the whole text has 9" in message
+    assert message.endswith("--batch-size 1 and --time 7 would fit")
     assert not (tmp_path / "run").exists()
 
 
@@ -193,20 +204,25 @@ def test_a_text_too_short_says_how_many_characters_it_needs(tmp_path, capsys):
     ("option", "value"),
     [
         ("--batch-size", "0"),
-        ("--epochs", "0"),
-        ("--units", "0"),
+        ("--epochs", "99999999999999999999999"),
+        ("--units", "1000000000000"),
+        ("--units", "many"),
+        ("--num-layers", "101"),
         ("--dropout", "1.0"),
         ("--learning-rate", "-0.1"),
+        ("--learning-rate", "nan"),
         ("--clip-norm", "0.0"),
         ("--patience", "0"),
+        ("--held-out", "1.0"),
+        ("--min-count", "0"),
         ("--seed", "-1"),
     ],
 )
 def test_a_setting_out_of_range_is_one_line_and_writes_nothing(folder, tmp_path, capsys, option, value):
     command = ["train", "--text", folder / "text.txt", "--out", tmp_path / "run", *SMALL, option, value]
     message = fail(capsys, *command)
-    assert message.startswith(option.removeprefix("--").replace("-", "_") + " must be ")
-    assert message.endswith(f", got {value}")
+    assert message.startswith(option + " must be ")
+    assert message.endswith((f", got {value}", f", got {value!r}"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -217,7 +233,7 @@ def test_a_train_that_was_stopped_at_once_leaves_nothing(folder, tmp_path, capsy
     monkeypatch.setattr(ModelSettings, "build", stop)
     command = ["train", "--text", str(folder / "text.txt"), "--out", str(tmp_path / "run"), *SMALL]
     assert main(command) == 130
-    assert capsys.readouterr().err == "\ncharlm_utils: stopped; nothing was saved yet\n"
+    assert capsys.readouterr().err == "charlm: stopped; nothing was saved yet\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -236,12 +252,15 @@ def test_evaluate_scores_the_last_tenth_or_the_whole_text(folder, capsys):
 def test_evaluate_refuses_a_text_with_foreign_characters(folder, tmp_path, capsys):
     (tmp_path / "foreign.txt").write_text("the quick \u03b1\n", encoding="utf-8")
     message = fail(capsys, "evaluate", folder / "run", "--text", tmp_path / "foreign.txt", "--all")
-    assert "unknown character '\u03b1' (U+03B1) at position 10" in message
+    assert message.startswith(
+        f"unknown character '\u03b1' (U+03B1) in {tmp_path / 'foreign.txt'}, line 1, column 11, one of 1 that "
+    )
+    assert "--unknown skip" in message
 
 
 def test_evaluate_refuses_a_text_of_one_character(folder, tmp_path, capsys):
     (tmp_path / "one.txt").write_text("t")
-    assert "at least 2 ids to score a text, got 1" in fail(
+    assert "the text to score must have at least 2 known characters, got 1 of one.txt" in fail(
         capsys, "evaluate", folder / "run", "--text", tmp_path / "one.txt", "--all"
     )
 
@@ -276,7 +295,16 @@ def test_sample_passes_on_every_setting(folder, loaded_once, capsys):
     assert succeed(capsys, *command, "fox", "--top-p", "1e-6") == greedy
     assert succeed(capsys, *command, "fox", "--min-p", "1") == greedy
     assert succeed(capsys, *command, "f\u00f8ox", "--unknown", "skip", "--temperature", "0") == greedy
-    assert succeed(capsys, *command, "fox", "--temperature", "0", "--num-samples", "3") == 3 * greedy
+    assert succeed(capsys, *command, "fox", "--stop", greedy[5:7], "--stop", "absent", "--temperature", "0") == (
+        greedy[: greedy.index(greedy[5:7], 3) + 2] + "\n"
+    )
+
+
+def test_several_samples_have_a_line_between_and_the_seeds_one_after_the_other(folder, loaded_once, capsys):
+    command = ["sample", folder / "run", "--length", "20", "--prime", "fox", "--temperature", "2"]
+    alone = [succeed(capsys, *command, "--seed", seed) for seed in (7, 8, 9)]
+    together = succeed(capsys, *command, "--seed", "7", "--num-samples", "3")
+    assert together == (BETWEEN_SAMPLES + "\n").join(alone)
 
 
 @pytest.mark.parametrize(
@@ -284,12 +312,23 @@ def test_sample_passes_on_every_setting(folder, loaded_once, capsys):
     [
         (["--prime", "the \u03b1"], "unknown character '\u03b1' (U+03B1) at position 4"),
         (["--prime", ""], "at least one character"),
-        (["--prime", "a", "--top-k", "90"], f"top_k must be between 1 and {len(set(TEXT))}, got 90"),
-        (["--prime", "a", "--top-p", "2"], "top_p must be above 0 and at most 1, got 2.0"),
-        (["--prime", "a", "--min-p", "2"], "min_p must be"),
-        (["--prime", "a", "--temperature", "-1"], "temperature must be at least 0 and finite, got -1.0"),
-        (["--prime", "a", "--length", "0"], "length must be an integer of at least 1, got 0"),
-        (["--prime", "a", "--num-samples", "0"], "num_samples must be an integer of at least 1, got 0"),
+        (["--prime", "a", "--top-k", "90"], f"--top-k must be between 1 and {len(set(TEXT))}, got 90"),
+        (["--prime", "a", "--top-p", "2"], "--top-p must be above 0 and at most 1, got 2.0"),
+        (["--prime", "a", "--min-p", "2"], "--min-p must be"),
+        (["--prime", "a", "--temperature", "-1"], "--temperature must be at least 0 and finite, got -1.0"),
+        (["--prime", "a", "--temperature", "hot"], "--temperature must be a number at least 0 and finite, got 'hot'"),
+        (["--prime", "a", "--length", "0"], "--length must be an integer of at least 1, got 0"),
+        (["--prime", "a", "--num-samples", "0"], "--num-samples must be an integer between 1 and 1000000, got 0"),
+        (["--prime", "a", "--num-samples", "99999999999"], "--num-samples must be an integer between 1 and 1000000"),
+        (["--prime", "a", "--seed", "1.5"], "--seed must be a whole number of at most 64 bits, got '1.5'"),
+        (["--prime", "a", "--seed", 2**63 - 1, "--num-samples", "2"], f"--seed must be at most {2**63 - 2} here"),
+        (["--prime", "a", "--stop", ""], "--stop must hold at least one character, got ''"),
+        (["--prime", "a", "--stop", "A"], "--stop must hold only characters of the vocabulary, got 'A'"),
+        (
+            ["--prime", "\u03b1a", "--unknown", "replace"],
+            "--unknown must be error or skip, got replace: the run has no",
+        ),
+        (["--prime", "a", "--encoding", "latin-1"], "--encoding must go with --prime-file, got --prime"),
     ],
 )
 def test_sample_refuses_in_one_line_what_is_out_of_range(folder, loaded_once, capsys, options, message):
@@ -314,18 +353,19 @@ def test_reproduce_writes_the_run_of_a_recipe_and_reports_it(tmp_path, capsys, m
     assert message == f"{tmp_path / 'again'} already holds a run or is a file; choose another folder"
 
 
-def test_reproduce_writes_to_a_folder_of_the_same_name_by_default(tmp_path, capsys, monkeypatch):
+def test_reproduce_writes_to_a_folder_of_the_same_name_by_default(folder, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     seen = []
     record = {"held_out_nats": 1.25, "epoch": 2, "history": {"train": [2.0, 1.0]}}
-    monkeypatch.setattr(reproduce, "reproduce", lambda *arguments: seen.append(arguments) or record)
+    shutil.copytree(folder / "run", tmp_path / "anna-lstm")
+    monkeypatch.setattr(commands, "reproduce", lambda *arguments, **_: seen.append(arguments) or record)
     shown = succeed(capsys, "reproduce", "anna-lstm")
     assert shown.endswith("held-out: 1.2500 nats per character after epoch 2 of 2\nrun written to anna-lstm\n")
-    assert seen == [("anna-lstm", Path("anna-lstm"))]
+    assert seen == [("anna-lstm", "anna-lstm")]
 
 
 def test_an_unknown_recipe_lists_the_known_ones(tmp_path, capsys):
-    message = misuse(capsys, "reproduce", "huge", "--out", tmp_path / "run")
+    message = fail(capsys, "reproduce", "huge", "--out", tmp_path / "run")
     assert "invalid choice: 'huge'" in message
     assert [name for name in RECIPES if name not in message] == []
     assert list(tmp_path.iterdir()) == []
@@ -341,34 +381,43 @@ def test_reproduce_without_the_corpus_is_one_line(tmp_path, capsys, monkeypatch)
     ("left", "message"),
     [
         ([], "nothing was saved yet"),
-        (["checkpoint.npz"], "nothing was saved yet"),  # it is not ours
-        (
-            ["checkpoint.npz", "unfinished.json"],
-            "anna-lstm/checkpoint.npz is kept, and the command that began it goes on from there",
-        ),
-        (["run.json"], "anna-lstm holds a finished run"),
+        (["run.json"], "anna-lstm holds the finished run"),
     ],
 )
 def test_a_stopped_reproduce_says_what_is_kept(tmp_path, capsys, monkeypatch, left, message):
-    def stop(name, folder):
-        folder.mkdir()
+    def stop(name, folder, *, on_start, **_):
+        on_start(None)
+        Path(folder).mkdir()
         for name in left:
-            (folder / name).write_text("")
+            (Path(folder) / name).write_text("")
         raise KeyboardInterrupt
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(reproduce, "reproduce", stop)
+    monkeypatch.setattr(commands, "reproduce", stop)
     assert main(["reproduce", "anna-lstm"]) == 130
-    assert capsys.readouterr().err == f"\ncharlm_utils: stopped; {message}\n"
+    assert capsys.readouterr().err == f"charlm: stopped; {message}\n"
+
+
+def test_a_reproduce_that_was_stopped_before_it_held_the_folder_promises_nothing(tmp_path, capsys, monkeypatch):
+    def stop(name, folder, **_):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "anna-lstm").mkdir()
+    for name in ("checkpoint.npz", "unfinished.json"):  # of somebody else
+        (tmp_path / "anna-lstm" / name).write_text("")
+    monkeypatch.setattr(commands, "reproduce", stop)
+    assert main(["reproduce", "anna-lstm"]) == 130
+    assert capsys.readouterr().err == "charlm: stopped; nothing was saved\n"
 
 
 def test_a_stopped_sample_had_nothing_to_save(tmp_path, capsys, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runs, "load_run", stop)
+    monkeypatch.setattr(runs, "read_run", stop)
     assert main(["sample", str(tmp_path / "run"), "--prime", "a"]) == 130
-    assert capsys.readouterr().err == "\ncharlm_utils: stopped; there was nothing to save\n"
+    assert capsys.readouterr().err == "charlm: stopped; nothing was saved\n"
 
 
 # what all commands share
@@ -391,7 +440,7 @@ def test_a_damaged_run_is_one_line(folder, tmp_path, capsys, damaged):
 
 def test_a_missing_or_foreign_text_file_is_one_line(folder, tmp_path, capsys):
     assert "missing.txt" in fail(capsys, "train", "--text", tmp_path / "missing.txt", "--out", tmp_path / "run")
-    assert str(tmp_path) in fail(capsys, "train", "--text", tmp_path, "--out", tmp_path / "run")
+    assert "is a folder without any *.txt" in fail(capsys, "train", "--text", tmp_path, "--out", tmp_path / "run")
     (tmp_path / "latin.txt").write_bytes("caf\u00e9".encode("latin-1"))
     assert "not UTF-8" in fail(capsys, "evaluate", folder / "run", "--text", tmp_path / "latin.txt")
 
@@ -403,18 +452,29 @@ def test_a_missing_data_folder_is_one_line(folder, tmp_path, capsys, monkeypatch
 
 @pytest.mark.parametrize("command", [["train", "--out", "x"], ["evaluate", "x"]])
 def test_a_text_comes_from_a_file_or_a_corpus_and_not_from_both(capsys, command):
-    assert "--text --corpus" in misuse(capsys, *command)
-    assert "not allowed with" in misuse(capsys, *command, "--text", "a.txt", "--corpus", "play")
+    assert "one of the arguments --text --corpus is required" in fail(capsys, *command)
+    assert "not allowed with" in fail(capsys, *command, "--text", "a.txt", "--corpus", "play")
 
 
 def test_an_unknown_corpus_lists_the_known_ones(capsys):
-    message = misuse(capsys, "train", "--out", "x", "--corpus", "nonsense")
+    message = fail(capsys, "train", "--out", "x", "--corpus", "nonsense")
     assert all(name in message for name in list_corpora())
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["sample", "run"], ["train", "--corpus", "play"]])
-def test_what_is_missing_or_unknown_ends_with_usage_and_status_2(capsys, arguments):
-    assert misuse(capsys, *arguments).startswith("usage: charlm_utils")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: train|evaluate|sample|reproduce (see charlm --help)"),
+        (["dance"], "invalid choice: 'dance'"),
+        (["sample", "run"], "one of the arguments --prime --prime-file is required (see charlm sample --help)"),
+        (["train", "--corpus", "play"], "the following arguments are required: --out (see charlm train --help)"),
+        (["train", "--corpus", "play", "--out", "x", "--unit", "5"], "unrecognized arguments: --unit 5"),
+        (["sample", "run", "--prime", "-x"], "a value that begins with - is written --option=VALUE"),
+        (["train", "--corpus", "play", "--out", ""], "--out must be the path of a file or folder, got ''"),
+    ],
+)
+def test_what_is_missing_or_unknown_is_named_in_one_line(capsys, arguments, message):
+    assert message in fail(capsys, *arguments)
 
 
 @pytest.mark.parametrize(
@@ -423,7 +483,16 @@ def test_what_is_missing_or_unknown_ends_with_usage_and_status_2(capsys, argumen
         ([], ["train", "evaluate", "sample", "reproduce"]),
         (
             ["train"],
-            ["--text", "--corpus", "--out", "--cell {rnn,gru,lstm}", "default: 5", "--fast", "--patience"],
+            [
+                "--text",
+                "--corpus",
+                "--out",
+                "--cell {rnn,gru,lstm}",
+                "default: 5",
+                "--fast",
+                "--patience",
+                "--init-from",
+            ],
         ),
         (["evaluate"], ["RUN", "--text", "--corpus", "--all"]),
         (["reproduce"], ["NAME", *RECIPES, "--out"]),
@@ -435,7 +504,7 @@ def test_help_lists_the_options_and_ends_with_status_0(capsys, command, options)
         main([*command, "--help"])
     assert caught.value.code == 0
     shown = capsys.readouterr().out
-    assert shown.startswith("usage: charlm_utils")
+    assert shown.startswith("usage: charlm")
     assert [option for option in options if option not in shown] == []
 
 
@@ -446,9 +515,9 @@ def test_the_module_runs_as_a_program():
 
 
 def test_the_program_hands_its_status_to_the_shell(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["charlm_utils", "train", "--text", str(tmp_path), "--out", str(tmp_path / "run")])
+    monkeypatch.setattr(sys, "argv", ["charlm", "train", "--text", str(tmp_path), "--out", str(tmp_path / "run")])
     monkeypatch.delitem(sys.modules, "charlm_utils.__main__")  # as in a new process
     with pytest.raises(SystemExit) as caught:
         runpy.run_module("charlm_utils", run_name="__main__")
     assert caught.value.code == 2
-    assert capsys.readouterr().err.startswith("charlm_utils: error: ")
+    assert capsys.readouterr().err.startswith("charlm: error: ")

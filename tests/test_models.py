@@ -18,6 +18,7 @@ from charlm_utils.models import (
     recurrent_layers,
     state_specs,
     step,
+    take_weights,
     why_no_cudnn,
     zero_states,
 )
@@ -749,3 +750,25 @@ def test_without_a_gpu_nothing_is_warned(recwarn):
     model = chain(gru(activation="relu"))
     forward(model, random_ids(), zero_states(model, BATCH))
     assert not [warning for warning in recwarn if "cuDNN" in str(warning.message)]
+
+
+# weights of an older model
+
+
+@pytest.mark.parametrize("embedding_dim", [None, EMBEDDING])
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_a_model_with_more_characters_takes_the_weights_of_an_older_one(cell, embedding_dim):
+    old = build_model(VOCAB, cell=cell, units=UNITS, num_layers=2, embedding_dim=embedding_dim)
+    new = build_model(VOCAB + 3, cell=cell, units=UNITS, num_layers=2, embedding_dim=embedding_dim)
+    fresh = new.get_weights()
+    take_weights(new, old)
+    ids = random_ids()
+    np.testing.assert_allclose(new(ids)[..., :VOCAB], old(ids), atol=1e-6)
+    np.testing.assert_array_equal(new.get_weights()[0][VOCAB:], fresh[0][VOCAB:])
+    np.testing.assert_array_equal(new.get_weights()[-2][:, VOCAB:], fresh[-2][:, VOCAB:])
+
+
+def test_weights_that_do_not_fit_are_refused():
+    old = build_model(VOCAB, cell="rnn", units=UNITS + 1)
+    with pytest.raises(ValueError, match="do not go into"):
+        take_weights(build_model(VOCAB + 3, cell="rnn", units=UNITS), old)

@@ -22,13 +22,14 @@ from charlm_utils.reproduce import (
     Recipe,
     Stream,
     Windows,
+    gather_material,
     recipe_text,
     reproduce,
     score_again,
     train_run,
 )
 from charlm_utils.runs import list_runs, load_run
-from charlm_utils.vocabulary import Vocabulary
+from charlm_utils.vocabulary import UNKNOWN, Vocabulary
 
 TINY = {
     "tiny-stream": Recipe(
@@ -124,6 +125,7 @@ def test_the_record_is_the_recipe_and_what_came_of_it(run):
     recipe, record = TINY[run.name], run.record
     assert list(record) == [
         *("corpus", "model", "training", "method", "preparation", "prime", "temperature", "seed"),
+        *("min_count", "init_from"),
         *("history", "epoch", "held_out_nats", "seconds", "samples", "sample", "provenance"),
     ]
     assert Recipe.from_record(record) == recipe
@@ -382,8 +384,6 @@ def test_a_full_disk_is_noticed_before_the_first_step(name, tmp_path, monkeypatc
         ("tiny-stream", {"prime": ""}, "at least one character"),
         ("tiny-windows", {"prime": "tide"}, "at least 6 characters, got 4: 'tide'"),
         ("tiny-names", {"preparation": "shorten"}, "preparation must be one of none, .*, got 'shorten'"),
-        ("tiny-names", {"seed": -1}, "seed must be an integer between 0 and"),
-        ("tiny-names", {"model": ModelSettings(cell="transformer")}, "cell must be one of"),
     ],
 )
 def test_a_recipe_that_cannot_work_is_refused(name, change, message, no_training, tmp_path):
@@ -401,13 +401,101 @@ def test_a_recipe_that_cannot_work_is_refused(name, change, message, no_training
         ("tiny-stream", {"schedule": "staircase"}, "stair must be an integer of at least 1, got None"),
         ("tiny-windows", {"windows": -1}, "windows must be an integer of at least 1, got -1"),
         ("tiny-names", {"epochs": 0}, "epochs must be an integer of at least 1, got 0"),
-        ("tiny-names", {"learning_rate": -0.1}, "learning_rate must be above 0 and finite, got -0.1"),
-        ("tiny-names", {"learning_rate": float("nan")}, "learning_rate must be above 0 and finite, got nan"),
+        ("tiny-names", {"learning_rate": -0.1}, "learning_rate must be a finite number above 0, got -0.1"),
+        ("tiny-names", {"learning_rate": float("nan")}, "learning_rate must be a finite number above 0, got nan"),
     ],
 )
 def test_settings_of_a_method_out_of_range_are_refused(name, change, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(TINY[name].method, **change)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"cell": "transformer"}, "cell must be one of rnn, gru, lstm, got 'transformer'"),
+        ({"cell": "rnn", "fast": True}, "cell must be one of gru, lstm, got 'rnn' with fast=True"),
+        ({"units": 2**31}, "units must be an integer of at most 2147483647, got 2147483648"),
+        ({"num_layers": 101}, "num_layers must be an integer between 1 and 100, got 101"),
+        ({"embedding_dim": 0}, "embedding_dim must be an integer of at least 1 or None, got 0"),
+        ({"dropout": 1.0}, "dropout must be a finite number of at least 0 and below 1, got 1.0"),
+    ],
+)
+def test_settings_of_a_model_out_of_range_are_refused_when_they_are_made(settings, message):
+    with pytest.raises(ValueError, match=message):
+        ModelSettings(**settings)
+
+
+@pytest.mark.parametrize("change", [{"seed": -1}, {"min_count": 0}])
+def test_settings_of_a_recipe_out_of_range_are_refused(change):
+    (name,) = change
+    with pytest.raises(ValueError, match=f"{name} must be an integer"):
+        dataclasses.replace(RECIPE, **change)
+
+
+@pytest.mark.parametrize(
+    ("settings", "batch_size"), [({"units": 10**6}, 2), ({"embedding_dim": 10**9}, 2), ({"units": 64}, 10**9)]
+)
+def test_a_training_that_needs_more_memory_than_there_is_is_refused(settings, batch_size):
+    ModelSettings(units=512, num_layers=2).check_memory(65, 64, 64)
+    with pytest.raises(ValueError, match=f"batch_size={batch_size} and time=64 must together need at most the .* GB"):
+        ModelSettings(**settings).check_memory(65, batch_size, 64)
+
+
+# rare characters, and beginning with the weights of a run
+
+LINES = "the cat sat on the mat\n" * 400
+
+
+def small(**settings):
+    """Return a recipe for ``LINES``."""
+    method = Stream(batch_size=4, time=20, epochs=1, learning_rate=0.01)
+    return Recipe(
+        corpus="lines", model=ModelSettings(cell="rnn", units=5, embedding_dim=None), method=method, **settings
+    )
+
+
+def test_characters_too_rare_in_what_is_learned_become_one_symbol():
+    text = "Q" + LINES + "ZZZZ"  # Z is frequent, and held out
+    material = gather_material(small(min_count=2, prime="Qt"), text)
+    assert material.replaced == {"Q": 1, "Z": 4}
+    assert material.vocabulary.characters == "".join(sorted(set(LINES))) + UNKNOWN
+    assert material.learned + material.held_out == UNKNOWN + LINES + 4 * UNKNOWN
+    assert material.prime == UNKNOWN + "t"
+    assert gather_material(small(prime="Qt"), text).vocabulary == Vocabulary.from_text(text)
+    assert UNKNOWN not in gather_material(small(min_count=1, prime="t"), LINES).vocabulary
+
+
+def test_a_training_can_begin_with_the_weights_of_a_run_whose_vocabulary_grows(tmp_path, monkeypatch):
+    train_run(small(prime="t"), tmp_path / "old", text=LINES, progress=False)
+    old = load_run("old", tmp_path)
+    began = []
+    pretend(monkeypatch)
+    fit = Stream.fit
+    monkeypatch.setattr(
+        Stream, "fit", lambda self, model, *rest, **named: began.append(model) or fit(self, model, *rest, **named)
+    )
+    recipe = small(prime="t", init_from=str(tmp_path / "old"))
+    train_run(recipe, tmp_path / "new", text="ABBA\n" + LINES, progress=False)
+    new = load_run("new", tmp_path)
+    assert Recipe.from_record(new.record) == recipe
+    assert new.vocabulary.characters == old.vocabulary.characters + "AB"
+    size = len(old.vocabulary)
+    ids = old.vocabulary.encode(LINES[:40])[None]
+    np.testing.assert_allclose(began[0](ids)[..., :size], old.model(ids), atol=1e-5)
+    np.testing.assert_array_equal(began[0].get_weights()[0], np.eye(size + 2))
+
+
+def test_an_unfinished_training_that_began_with_other_weights_is_refused(tmp_path, monkeypatch):
+    pretend(monkeypatch)
+    train_run(small(prime="t"), tmp_path / "old", text=LINES, progress=False)
+    pretend(monkeypatch, then=KeyboardInterrupt())
+    recipe = small(prime="t", init_from=str(tmp_path / "old"))
+    with pytest.raises(KeyboardInterrupt):
+        train_run(recipe, tmp_path / "new", text=LINES, progress=False)
+    (tmp_path / "old" / "weights.npz").write_bytes(b"others")
+    with pytest.raises(ValueError, match="holds an unfinished training with init_sha256="):
+        train_run(recipe, tmp_path / "new", text=LINES, progress=False)
 
 
 # the recipes themselves

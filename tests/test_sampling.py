@@ -28,7 +28,7 @@ from charlm_utils.sampling import (
     keep_top_k,
     keep_top_p,
 )
-from charlm_utils.settings import DrawSettings, draw_setting
+from charlm_utils.settings import DrawSettings, Request, draw_setting
 from charlm_utils.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary("kabcdefghij")
@@ -622,14 +622,36 @@ def test_streaming_flushes_every_chunk_and_ends_the_line_when_interrupted(model,
 
 
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("stop", ["a", "ck", VOCABULARY.characters])
-def test_a_text_ends_with_its_first_drawn_stop_character(model, stop, stream, capsys):
+@pytest.mark.parametrize("stop", ["a", ("c", "k"), list(VOCABULARY.characters), "across", ["across", "", "absent"]])
+def test_a_text_ends_with_the_first_drawn_place_of_a_stop(model, stop, stream, capsys):
     settings = {"temperature": 3, "seed": 2}
-    whole = generate(model, VOCABULARY, "bad", 200, **settings)
-    places = [i for i, character in enumerate(whole) if i >= 3 and character in stop]
-    stopped = generate(model, VOCABULARY, "bad", 200, stop=stop, stream=stream, **settings)
-    assert stopped == whole[: places[0] + 1]
+    whole = generate(model, VOCABULARY, "bad", 2 * CHUNK, **settings)
+    drawn = whole[3:]
+    across = drawn[CHUNK - 2 : CHUNK + 3]  # over the edge of two chunks
+    absent = "kkkkkkkkk"
+    assert drawn.index(across) == CHUNK - 2 and absent not in whole
+    stops = [stop] if isinstance(stop, str) else stop
+    stops = [{"across": across, "absent": absent}.get(one, one) for one in stops]
+    end = min(drawn.index(one) + len(one) for one in stops if one and one in drawn)
+    given = stops[0] if isinstance(stop, str) else stops
+    stopped = generate(model, VOCABULARY, "bad", 2 * CHUNK, stop=given, stream=stream, **settings)
+    assert stopped == "bad" + drawn[:end]
     assert capsys.readouterr().out == (stopped + "\n" if stream else "")
+
+
+def test_the_prime_does_not_count_as_a_stop(model):
+    whole = generate(model, VOCABULARY, "bad", 5, temperature=0)
+    assert generate(model, VOCABULARY, "bad", 5, temperature=0, stop=["bad", "d" + whole[3]]) == whole
+
+
+def test_pieces_are_the_prime_and_what_is_drawn_chunk_by_chunk_and_errors_come_at_the_call(model):
+    whole = generate(model, VOCABULARY, "bad", 2 * CHUNK + 1, seed=0)
+    request = Request(prime="bad", length=2 * CHUNK + 1, settings=DrawSettings(), seed=0)
+    pieces = list(Sampler(model, VOCABULARY).serve(request))
+    assert [len(piece) for piece in pieces] == [3, CHUNK, CHUNK, 1]
+    assert "".join(pieces) == whole
+    with pytest.raises(ValueError, match="length must be"):
+        Sampler(model, VOCABULARY).serve(Request(prime="bad", length=0, settings=DrawSettings()))
 
 
 def test_every_sample_has_its_own_end_and_a_text_without_one_keeps_its_length(model):
@@ -670,7 +692,8 @@ def test_an_unknown_character_of_the_prime_is_refused_by_name_or_skipped(model):
         ({"num_samples": 2.7}, "num_samples must be an integer of at least 1, got 2.7"),
         ({"seed": 1.5}, "seed must be a whole number of at most 64 bits, got 1.5"),
         ({"seed": 2**63}, "seed must be a whole number of at most 64 bits, got 9223372036854775808"),
-        ({"stop": "az"}, r"unknown character 'z' \(U\+007A\) at position 1"),
+        ({"stop": ["a", "az"]}, r"stop must hold only .*, got 'az': 'z' \(U\+007A\) is none of the 11"),
+        ({"stop": 3}, "stop must be a list of strings, got 3"),
         ({"stream": True, "num_samples": 2}, "num_samples must be None, got 2"),
         ({"temperature": -1}, "temperature must be at least 0 and finite, got -1"),
         ({"top_k": 90}, "top_k must be between 1 and 11, got 90"),

@@ -14,7 +14,7 @@ from charlm_utils.batching import contiguous_batches
 from charlm_utils.evaluation import evaluate
 from charlm_utils.models import build_model
 from charlm_utils.training import set_seed, train
-from charlm_utils.vocabulary import Vocabulary, encode_file, file_vocabulary, visible
+from charlm_utils.vocabulary import UNKNOWN, Vocabulary, encode_file, file_vocabulary, visible
 
 CHUNK = 32_768  # encode works through the text in pieces of this many characters
 
@@ -126,9 +126,23 @@ def test_skip_drops_unknown_characters_in_every_chunk():
     assert Vocabulary("ba").decode(ids) == text.replace("?", "")
 
 
+def test_replace_reads_unknown_characters_as_the_unknown_symbol_if_there_is_one():
+    text = ("ab?" * CHUNK)[: 2 * CHUNK + 7]
+    vocabulary = Vocabulary("b" + UNKNOWN + "a")
+    ids = vocabulary.encode(text, unknown="replace")
+    assert vocabulary.decode(ids) == text.replace("?", UNKNOWN)
+    with pytest.raises(ValueError, match=r"unknown character '\?'"):
+        Vocabulary("ba").encode(text, unknown="replace")
+
+
+def test_a_vocabulary_is_extended_behind_its_end_with_new_characters_in_order():
+    assert Vocabulary("cab").extended("azbye").characters == "cabeyz"
+    assert Vocabulary("cab").extended("").characters == "cab"
+
+
 @pytest.mark.parametrize("unknown", ["ignore", "", None, True])
-def test_unknown_takes_one_of_two_words_even_if_nothing_is_unknown(unknown):
-    with pytest.raises(ValueError, match='"error" or "skip"') as caught:
+def test_unknown_takes_one_of_three_words_even_if_nothing_is_unknown(unknown):
+    with pytest.raises(ValueError, match='"error", "skip" or "replace"') as caught:
         Vocabulary("ab").encode("ab", unknown=unknown)
     assert repr(unknown) in str(caught.value)
 

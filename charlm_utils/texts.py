@@ -1,0 +1,186 @@
+"""A text of one's own from files, folders and standard input: joined, looked at, and traced back to line and column."""
+
+import sys
+from bisect import bisect_right
+from dataclasses import dataclass
+from pathlib import Path
+
+from charlm_utils.corpora import decode_text, load_corpus, normalize_newlines
+from charlm_utils.vocabulary import UNKNOWN
+
+STANDARD_INPUT = "-"
+BETWEEN = "\n\n"  # stands between two texts, whose own newlines are left out there: a blank line
+LARGEST_FILE = 10**9  # bytes; its text takes up to four times as much memory, and its ids as much again
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the texts that a text is put together from.
+
+    Attributes
+    ----------
+    name : str
+        Of the file, or what else it is from.
+    text : str
+        What was read, with ``\\n`` newlines.
+    doubts : tuple of str
+        Sentences on why it may have been read wrongly, with what to do.
+    """
+
+    name: str
+    text: str
+    doubts: tuple = ()
+
+
+class OwnText:
+    """Several texts as one, with a blank line between two.
+
+    Parameters
+    ----------
+    parts : list of Part
+        At least one.
+    """
+
+    def __init__(self, parts):
+        self.parts = parts
+        self._starts = []
+        pieces = []
+        length = 0
+        for part in parts:
+            piece = part.text if part is parts[-1] else part.text.rstrip("\n") + BETWEEN
+            self._starts.append(length)
+            pieces.append(piece)
+            length += len(piece)
+        self.text = "".join(pieces)
+
+    @property
+    def name(self):
+        """What the text is called in a record: the last part of each file's name."""
+        return ", ".join(Path(part.name).name for part in self.parts)
+
+    def describe(self):
+        """Say in a few words how long the text is and what stands between its parts."""
+        count = f"{len(self.text):,} characters"
+        if len(self.parts) == 1:
+            return f"{self.parts[0].name}, {count}"
+        return f"{len(self.parts)} files, {count}, a blank line between two"
+
+    def place(self, position):
+        """Say where a character stands: file, line and column, counted from 1."""
+        number = bisect_right(self._starts, position) - 1
+        before = self.text[self._starts[number] : position]
+        column = position - self._starts[number] - (before.rfind("\n") + 1) + 1
+        return f"{self.parts[number].name}, line {before.count(chr(10)) + 1}, column {column}"
+
+
+def read_texts(names, encoding="utf-8"):
+    """Read files, all ``*.txt`` below folders in the order of their names, and ``-``, which is standard input.
+
+    Parameters
+    ----------
+    names : list of str or Path
+        In the order in which they are to be joined.
+    encoding : str
+        Of all of them.
+
+    Returns
+    -------
+    OwnText
+
+    Raises
+    ------
+    ValueError
+        If a file is named twice, too large, not of that encoding, empty, holds NUL characters, or is no file; if
+        there is no text below a folder.
+    FileNotFoundError
+        If there is no such file or folder.
+    """
+    parts = []
+    seen = set()
+    for name in names:
+        for path in _files(name):
+            key = path if path == STANDARD_INPUT else Path(path).resolve()
+            if key in seen:
+                raise ValueError(f"{_called(path)} is named twice: what is learned would be held out too")
+            seen.add(key)
+            parts.append(_read_part(path, encoding))
+    return OwnText(parts)
+
+
+def corpus_as_text(name):
+    """Return a corpus of the book as an :class:`OwnText`; errors are those of ``load_corpus``."""
+    return OwnText([Part(name, load_corpus(name))])
+
+
+def check_learnable(text, name):
+    """Raise a ``ValueError`` if there is nothing to learn in a text: it holds one and the same character."""
+    if len(set(text)) == 1:
+        raise ValueError(f"{name} holds only the character {text[0]!r}: there is nothing to learn")
+
+
+def _files(name):
+    """Return the files that a name stands for."""
+    if str(name) == STANDARD_INPUT:
+        return [STANDARD_INPUT]
+    path = Path(name)
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*.txt") if file.is_file())
+        if not files:
+            raise ValueError(f"{path} is a folder without any *.txt file below it")
+        return files
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is neither a file nor a folder; to read from a pipe, write - in its place")
+    return [path]
+
+
+def _read_part(path, encoding):
+    """Read one text and refuse what is surely none."""
+    name = _called(path)
+    data = _read_bytes(path)
+    if not data:
+        raise ValueError(f"{name} is empty")
+    text = decode_text(data, name, encoding)
+    if not text:
+        raise ValueError(f"{name} is empty but for a byte-order mark")
+    nuls = text.count("\0")
+    if nuls:
+        raise ValueError(
+            f"{name} holds {nuls:,} NUL characters, as UTF-16 does when it is read in another encoding: name its "
+            "encoding, for example encoding=utf-16-le"
+        )
+    return Part(name, text, tuple(_doubts(Part(name, text), data, encoding)))
+
+
+def _doubts(part, data, encoding):
+    """Yield a sentence for every sign that a text was decoded wrongly, now or before."""
+    count = part.text.count(UNKNOWN)
+    if count:
+        where = OwnText([part]).place(part.text.index(UNKNOWN))
+        yield (
+            f"{count:,} replacement characters (U+FFFD), the first in {where}: the text was decoded wrongly before; "
+            "take the original and name its encoding"
+        )
+    try:
+        as_utf8 = normalize_newlines(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        return
+    if as_utf8 != part.text and "\0" not in as_utf8:
+        yield f"{part.name} is UTF-8 too, and another text then: encoding={encoding} may be wrong"
+
+
+def _read_bytes(path):
+    """Return the bytes of a file or of standard input."""
+    if path == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise ValueError("there is no standard input to read a text from")
+        data = sys.stdin.buffer.read(LARGEST_FILE + 1)
+    else:
+        with open(path, "rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+    if len(data) > LARGEST_FILE:
+        raise ValueError(f"{_called(path)} is larger than {LARGEST_FILE:,} bytes, which is as much as is read")
+    return data
+
+
+def _called(path):
+    return "standard input" if path == STANDARD_INPUT else str(path)
