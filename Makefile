@@ -5,7 +5,7 @@ REMOTE ?= origin
 WORKERS ?= 3  # on two cores; the third works while a kernel starts
 RUNS ?= 1  # of make portable
 
-.PHONY: help book pages colab notebook check test portable lint outputs figures bench lock audit repository clean
+.PHONY: help book pages colab notebook check test portable versions lint outputs figures bench lock audit repository clean
 
 help:  ## list the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ test: .venv/installed lint  ## run everything that must hold
 
 portable: .venv/installed  ## compare the outputs under other kernels, threads and first weights (RUNS=3: three times)
 	$(BIN)/python tools/portable.py --runs $(RUNS) --workers $(WORKERS)
+
+versions: .venv/installed  ## test with other versions: make versions SET=oldest, or colab, or newest
+	$(BIN)/python tools/versions.py $(SET)
 
 lint: .venv/installed  ## check style and spelling
 	$(BIN)/ruff check .
