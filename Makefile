@@ -1,7 +1,10 @@
 # The verbs of the project. `make book` and `make test` work from a fresh clone.
 PYTHON ?= python3
 BIN := .venv/bin
-REMOTE ?= origin
+REMOTE := origin
+URL :=
+BRANCH :=
+LAB :=
 WORKERS ?= 3  # on two cores; the third works while a kernel starts
 RUNS ?= 1  # of make portable
 
