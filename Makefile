@@ -65,9 +65,9 @@ lock: .venv/installed  ## resolve the dependencies anew into requirements.lock a
 	@echo "Changed, before < and after >:"
 	@diff .venv/lock.before requirements.lock | sed -nE 's/^([<>] [A-Za-z0-9][^ ;]*).*/\1/p'
 
-audit: .venv/installed  ## look up known vulnerabilities of what the lock file names, and list the licenses
-	$(BIN)/uv tool run pip-audit@2.10.1 --strict --require-hashes --disable-pip --requirement requirements.lock
+audit: .venv/installed  ## list the licenses, and look up known vulnerabilities of what the lock file names
 	$(BIN)/uv tool run pip-licenses@5.5.5 --python $(BIN)/python --order license
+	$(BIN)/uv tool run pip-audit@2.10.1 --strict --require-hashes --disable-pip --requirement requirements.lock
 
 repository:  ## set the book's one address: make repository URL=https://github.com/you/your-fork
 	@$(PYTHON) tools/set_repository.py "$(URL)" "$(BRANCH)"
