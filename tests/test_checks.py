@@ -118,8 +118,8 @@ def test_a_checked_function_names_the_first_wrong_argument(args, kwargs, message
 def test_missing_and_unknown_arguments_are_python_s_own_error():
     with pytest.raises(TypeError, match=r"area\(\) missing 1 required positional argument: 'width'"):
         area()
-    with pytest.raises(TypeError, match=r"area\(\) got an unexpected keyword argument 'hight'"):
-        area(2, hight=3)
+    with pytest.raises(TypeError, match=r"area\(\) got an unexpected keyword argument 'depth'"):
+        area(2, depth=3)
 
 
 @checked
