@@ -148,15 +148,17 @@ def test_publishing_again_adds_a_commit_only_where_something_changed(fork, run_s
 
 
 @pytest.mark.parametrize("target", ["pages", "colab"])
-def test_publishing_refuses_the_placeholder_and_another_branch(target, fork, tmp_path):
+def test_publishing_refuses_the_placeholder_and_another_branch(target, tmp_path):
     shutil.copytree(ROOT / "tools", tmp_path / "tools")
     for name in ("_config.yml", "Makefile"):
         shutil.copy(ROOT / name, tmp_path)
-    options = {"cwd": tmp_path, "capture_output": True, "text": True}
-    result = subprocess.run(["make", "-o", ".venv/installed", "BIN=false", target], **options)
-    assert result.returncode != 0
-    assert "the book has no address of its own" in result.stderr
-    run("make", "repository", "URL=https://github.com/a/b", cwd=tmp_path)
-    result = subprocess.run(["make", "-o", ".venv/installed", "BIN=false", target], **options)
-    assert result.returncode != 0
-    assert "the branch 'main'" in result.stderr
+
+    def publish(address):
+        run("make", "repository", f"URL={address}", cwd=tmp_path)
+        command = ["make", "-o", ".venv/installed", "BIN=false", target]
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert result.returncode != 0
+        return result.stderr
+
+    assert "the book has no address of its own" in publish("https://github.com/SET_THE_OWNER/charlm-book")
+    assert "the buttons would point to the branch 'main'" in publish("https://github.com/a/b")
