@@ -16,8 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from charlm_utils import runs
-from charlm_utils.checkpoints import read_place
+from charlm_utils import folders, runs
 from charlm_utils.checks import AnyPath, check, integer
 from charlm_utils.corpora import decode_text, list_corpora, normalize_newlines, split_corpus
 from charlm_utils.metrics import bits_per_char, perplexity
@@ -69,13 +68,13 @@ class Command:
         """Say what a command that was stopped leaves."""
         if self._folder is None:
             return "what was drawn stands above" if self._has_drawn else "nothing was saved"
-        if (self._folder / "run.json").exists():
+        if folders.holds_run(self._folder):
             return f"{self._folder} holds the finished run"
         place = _place(self._folder)
         if place is None:
             return "nothing was saved yet"
         again = shlex.join(["charlm", *self._arguments])
-        return f"kept are {place}, in {self._folder / runs.CHECKPOINT}; this goes on from there: {again}"
+        return f"kept are {place}, in {self._folder / folders.CHECKPOINT}; this goes on from there: {again}"
 
     def in_flags(self, message):
         """Return a message with the options in place of the names that they have in Python."""
@@ -132,7 +131,7 @@ class Command:
         if place is None:
             print(f"saving to {folder} on the way; after a stop the same command goes on", flush=True)
         else:
-            print(f"going on from {self._folder / runs.CHECKPOINT}: {place} are done", flush=True)
+            print(f"going on from {self._folder / folders.CHECKPOINT}: {place} are done", flush=True)
         _import_tensorflow()
 
     # evaluate and sample
@@ -341,11 +340,8 @@ def _report(record, folder):
 
 def _place(folder):
     """Say how far the training in a folder is that can go on; None if there is none."""
-    if not runs.is_unfinished(folder):
-        return None
-    try:
-        _, progress = read_place(folder / runs.CHECKPOINT)
-    except ValueError:
+    progress = folders.stopped_at(folder)
+    if progress is None:
         return None
     return f"{progress.epoch} epochs and {progress.batch} batches of the next"
 

@@ -18,7 +18,6 @@ except ImportError:  # Windows has no such locks
 _PART = ".charlm-{}.part"  # the name of a file that is being written
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _OLD_FILE = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-_YOUNG = 1.0  # seconds; a file that young may be one whose writer has not locked it yet
 
 
 def bundled_data_dir():
@@ -123,18 +122,25 @@ def _refuse_constant(name):
     raise ValueError(f"{name} is not JSON")
 
 
-def remove_leftovers(folder):
+def remove_leftovers(folder, age=1.0):
     """Remove from a folder what killed processes were writing there.
 
     A living process holds a lock on what it writes; that stays, and so does everything that has not a name as
     :func:`open_atomically` gives it.
+
+    Parameters
+    ----------
+    folder : str or Path
+        It need not be there.
+    age : float
+        In seconds. What is younger stays: its writer may live and not have locked it yet.
     """
     for part in Path(folder).glob(_PART.format("[0-9a-f]" * 16)):
         with contextlib.suppress(OSError):  # it is locked, or gone by now
             handle = os.open(part, _OLD_FILE)
             try:
                 status = os.fstat(handle)
-                if stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime > _YOUNG:
+                if stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime >= age:
                     _lock(handle)
                     part.unlink()
             finally:
@@ -167,6 +173,8 @@ def claimed(folder):
             raise
         except OSError:  # a file system without locks
             pass
+        if not os.path.samestat(os.fstat(handle), os.stat(folder)):
+            raise BlockingIOError(f"{folder} was removed and made again")
         yield
     finally:
         os.close(handle)

@@ -22,11 +22,10 @@ from charlm_utils.runs import (
     load_run,
     name_and_place,
     read_run,
-    save_run,
     unfinished_run,
     weights_sha256,
 )
-from charlm_utils.settings import check_cell
+from charlm_utils.settings import check_cell, weight_shapes
 from charlm_utils.vocabulary import UNKNOWN, Vocabulary
 
 _SAMPLE_LENGTH = 400  # characters of the sample after each epoch
@@ -718,7 +717,8 @@ def train_run(recipe, folder, *, text=None, progress=True, on_start=None, on_epo
         if on_epoch_end:
             on_epoch_end(epoch, history)
 
-    with unfinished_run(folder, settings) as checkpoint:
+    weight_shapes(len(vocabulary), **asdict(recipe.model))  # a run of that size can be loaded again
+    with unfinished_run(folder, settings) as run:
         if on_start:
             on_start(material)
         model = _first_model(recipe, vocabulary)
@@ -728,7 +728,7 @@ def train_run(recipe, folder, *, text=None, progress=True, on_start=None, on_epo
             material.learned,
             material.held_out,
             seed=recipe.seed,
-            checkpoint=checkpoint,
+            checkpoint=run.checkpoint,
             progress=progress,
             on_epoch_end=end_epoch,
         )
@@ -745,7 +745,7 @@ def train_run(recipe, folder, *, text=None, progress=True, on_start=None, on_epo
         record["seconds"] = round(history["seconds"][-1])
         record["samples"] = samples
         record["sample"] = samples[epoch - 1]
-        save_run(folder, model, vocabulary, record)
+        run.save(model, vocabulary, record)
     return record
 
 

@@ -10,23 +10,23 @@ import io
 import json
 import os
 import platform
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from charlm_utils.corpora import CORPORA
-from charlm_utils.files import bundled_data_dir, write_atomically
+from charlm_utils import folders
+from charlm_utils.archives import read_arrays
+from charlm_utils.corpora import CORPORA, text_sha256
+from charlm_utils.files import bundled_data_dir, one_line, read_json, write_atomically
+from charlm_utils.folders import is_unfinished
+from charlm_utils.settings import weight_shapes
 from charlm_utils.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import keras
 
-CHECKPOINT = "checkpoint.npz"  # of a training that is under way, with the settings it was begun with:
-UNFINISHED = "unfinished.json"
 _INSTRUCTIONS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16")  # that speeds depend on
 _LARGEST = float(np.finfo(np.float16).max)
 
@@ -41,17 +41,37 @@ class Run:
     record: dict  # configuration, history, held-out loss, sample, provenance
 
 
+@dataclass(frozen=True)
+class UnfinishedRun:
+    """A training that is under way in a folder of its own.
+
+    Attributes
+    ----------
+    folder : Path
+        Where the run will be.
+    checkpoint : Path
+        Where the training is to be saved; the file exists when there is something to go on from.
+    """
+
+    folder: Path
+    checkpoint: Path
+
+    def save(self, model, vocabulary, record):
+        """Write the run as :func:`save_run` does; the training is then over."""
+        _write_run(self.folder, model, vocabulary, record)
+
+
 def list_runs(runs_dir=None):
     """Return the names of the recorded runs, sorted; by default those that come with the book."""
     folder = _runs_dir(runs_dir)
-    return sorted(path.parent.name for path in folder.glob("*/run.json"))
+    return sorted(path.name for path in folder.glob("*") if folders.holds_run(path))
 
 
 def save_run(folder, model, vocabulary, record):
     """Write a run: ``run.json``, ``vocabulary.json`` and ``weights.npz`` (half precision, in the model's order).
 
-    Everything is made ready and checked before the first file is written. ``run.json`` is written last: until it is
-    there, the folder is no run. That of an older run is removed first.
+    Everything is made ready and checked before the first file is written. Whenever the process is stopped, the folder
+    holds the whole run or, as before, an older one or none. Other files in it stay.
 
     Parameters
     ----------
@@ -62,22 +82,31 @@ def save_run(folder, model, vocabulary, record):
     vocabulary : Vocabulary
         The one it was trained with.
     record : dict
-        What can be said in JSON: at least ``"model"``; the hash of ``"corpus"``, versions, machine and date are added.
+        What can be said in JSON: at least ``"model"``; the hashes of vocabulary and ``"corpus"``, versions, machine and
+        date are added.
 
     Raises
     ------
     ValueError
-        If a value of the record cannot be said in JSON, the record does not describe the model, or a weight is not
-        finite or larger than half precision can hold.
+        If a value of the record cannot be said in JSON, the record does not describe the model, a weight is not
+        finite or larger than half precision can hold, or the folder cannot be written to, is in use, or holds an
+        unfinished training or files in the place of these that are not of a run.
     """
-    folder = Path(folder)
+    with folders.own_folder(folder) as own:
+        if is_unfinished(own):
+            raise ValueError(f"{own} holds an unfinished training; choose another folder")
+        _write_run(own, model, vocabulary, record)
+
+
+def _write_run(folder, model, vocabulary, record):
+    """Write a run to a folder of one's own."""
     weights = _packed_weights(model)
-    text = _record_text(record | {"provenance": _provenance(record)})
+    text = _record_text(record | {"provenance": _provenance(vocabulary, record)})
     _check_architecture(model, vocabulary, record)
-    (folder / "run.json").unlink(missing_ok=True)
-    write_atomically(folder / "weights.npz", weights)
-    vocabulary.save(folder / "vocabulary.json")
-    write_atomically(folder / "run.json", text)
+    with folders.new_run(folder) as new:
+        write_atomically(new / folders.WEIGHTS, weights)
+        vocabulary.save(new / folders.VOCABULARY)
+        write_atomically(new / folders.RECORD, text)
 
 
 def _packed_weights(model):
@@ -100,23 +129,33 @@ def _record_text(record):
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise ValueError(f"the record cannot be said in JSON: {name!r}: {error}") from error
-    return json.dumps(record, indent=1) + "\n"
+    text = json.dumps(record, indent=1) + "\n"
+    if len(text) > folders.LARGEST_JSON:
+        raise ValueError(f"the record must be at most {folders.LARGEST_JSON:,} characters of JSON, got {len(text):,}")
+    return text
 
 
 def _check_architecture(model, vocabulary, record):
     """Raise a ``ValueError`` if ``load_run`` could not put the weights into what it builds."""
-    from charlm_utils.models import build_model
-
     if "model" not in record:
         raise ValueError('the record must hold "model", the arguments of build_model')
-    try:
-        rebuilt = build_model(len(vocabulary), **record["model"])
-    except TypeError as error:
-        raise ValueError(f'record["model"] must hold arguments of build_model: {error}') from error
-    needed = [tuple(weight.shape) for weight in rebuilt.weights]
+    needed = _needed_shapes(len(vocabulary), record["model"])
     given = [tuple(weight.shape) for weight in model.weights]
     if given != needed:
         raise ValueError(f"the record's model has weights of shapes {needed}, the model to be saved {given}")
+
+
+def _needed_shapes(vocab_size, settings):
+    """Return the shapes of the weights of a model that is built with some settings."""
+    try:
+        shapes = weight_shapes(vocab_size, **settings)
+    except TypeError as error:
+        raise ValueError(f'record["model"] must hold arguments of build_model: {one_line(error)}') from error
+    if shapes is None:
+        from charlm_utils.models import build_model
+
+        return [tuple(weight.shape) for weight in build_model(vocab_size, **settings).weights]
+    return shapes
 
 
 def load_run(name, runs_dir=None):
@@ -136,23 +175,25 @@ def load_run(name, runs_dir=None):
     Raises
     ------
     ValueError
-        If there is no run of that name, or its folder is not complete.
+        If the name is a path, there is no run of that name, or its folder does not hold what a run must. All that is
+        read is checked before TensorFlow is imported, and no more memory is taken than a run of its settings needs.
     """
     record, vocabulary = read_run(name, runs_dir)
-    from charlm_utils.models import build_model
-
     folder = _runs_dir(runs_dir) / name
     try:
-        model = build_model(len(vocabulary), **record["model"])
-        with np.load(folder / "weights.npz", allow_pickle=False) as weights:
-            model.set_weights([weights[key].astype(np.float32) for key in sorted(weights.files, key=int)])
-    except (OSError, EOFError, KeyError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"the run in {folder} cannot be read: {error}") from error
+        weights = _read_weights(folder, len(vocabulary), record)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"the run in {folder} cannot be read: {one_line(error)}") from error
+
+    from charlm_utils.models import build_model
+
+    model = build_model(len(vocabulary), **record["model"])
+    model.set_weights(weights)
     return Run(name, model, vocabulary, record)
 
 
 def read_run(name, runs_dir=None):
-    """Read what a recorded run says of itself, without its model and so without TensorFlow.
+    """Read what a recorded run says of itself, without its weights and so without TensorFlow.
 
     Parameters and errors are those of :func:`load_run`.
 
@@ -161,18 +202,21 @@ def read_run(name, runs_dir=None):
     tuple
         The record, a dictionary, and the vocabulary.
     """
+    if not isinstance(name, str) or name in ("", ".", "..") or Path(name).name != name:
+        raise ValueError(f"name must be that of a run, without folders, got {name!r}; runs_dir says where it lies")
     folder = _runs_dir(runs_dir) / name
-    if not (folder / "run.json").is_file():
+    if not folders.holds_run(folder):
         if is_unfinished(folder):
             raise ValueError(f"the training in {folder} is not finished: the command that began it goes on with it")
         raise ValueError(f"no run {name!r} in {folder.parent}; there are: {', '.join(list_runs(runs_dir)) or 'none'}")
     try:
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        vocabulary = Vocabulary.load(folder / "vocabulary.json")
+        record = read_json(folders.run_file(folder, folders.RECORD), folders.LARGEST_JSON)
         if not isinstance(record, dict) or not isinstance(record.get("model"), dict):
-            raise ValueError('run.json must hold "model", the arguments of build_model')
+            raise ValueError(f'{folders.RECORD} must hold "model", the arguments of build_model')
+        vocabulary = Vocabulary.load(folders.run_file(folder, folders.VOCABULARY))
+        _check_vocabulary(vocabulary, record)
     except (OSError, ValueError) as error:
-        raise ValueError(f"the run in {folder} cannot be read: {error}") from error
+        raise ValueError(f"the run in {folder} cannot be read: {one_line(error)}") from error
     return record, vocabulary
 
 
@@ -186,27 +230,59 @@ def name_and_place(folder):
 
 def weights_sha256(folder):
     """Return the SHA-256 of the file of a run's weights, as hexadecimal digits."""
-    return hashlib.sha256((Path(folder) / "weights.npz").read_bytes()).hexdigest()
+    with open(folders.run_file(folder, folders.WEIGHTS), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_weights(folder, vocab_size, record):
+    """Return the weights of a run in the model's order, float32."""
+    wanted = {}
+    for i, shape in enumerate(_needed_shapes(vocab_size, record["model"])):
+        wanted[f"{i:02d}"] = (shape, np.float16)
+    try:
+        arrays = read_arrays(folders.run_file(folder, folders.WEIGHTS), wanted)
+    except ValueError as error:
+        raise ValueError(f"{folders.WEIGHTS}: {error}") from error
+    for name, array in zip(wanted, arrays, strict=True):
+        if not np.all(np.isfinite(array)):
+            raise ValueError(f"{folders.WEIGHTS}: {name!r} holds numbers that are not finite")
+    return [array.astype(np.float32) for array in arrays]
+
+
+def _check_vocabulary(vocabulary, record):
+    """Raise if a vocabulary is not the one that a run was saved with; the oldest runs do not say which that was."""
+    provenance = record.get("provenance")
+    expected = provenance.get("vocabulary_sha256") if isinstance(provenance, dict) else None
+    if expected is not None and expected != text_sha256(vocabulary.characters):
+        raise ValueError(f"{folders.VOCABULARY} is not the vocabulary that the run was saved with")
 
 
 def check_free(folder):
-    """Raise a ``ValueError`` if a file or a finished run is where a new run should go."""
-    folder = Path(folder)
-    if folder.is_file() or (folder / "run.json").exists():
-        raise ValueError(f"{folder} already holds a run or is a file; choose another folder")
+    """Raise a ``ValueError`` if a training cannot begin or go on in a folder, as :func:`unfinished_run` does."""
+    if Path(folder).exists():
+        with _free_folder(folder):
+            pass
 
 
-def is_unfinished(folder):
-    """Whether a training was stopped in a folder and can go on there."""
-    return (Path(folder) / UNFINISHED).is_file() and (Path(folder) / CHECKPOINT).is_file()
+@contextlib.contextmanager
+def _free_folder(folder):
+    """Have a folder to oneself in which there is no run."""
+    occupied = ValueError(f"{folder} already holds a run or is a file; choose another folder")
+    if Path(folder).is_file():
+        raise occupied
+    with folders.own_folder(folder) as own:
+        if folders.holds_run(own):
+            raise occupied
+        yield own
 
 
 @contextlib.contextmanager
 def unfinished_run(folder, settings):
     """Hold a folder for a training that will end in a run there.
 
-    The folder is tried, by writing the settings to it. When the training is stopped before it was saved, the folder
-    is left as it was found; when it is stopped later, checkpoint and settings stay; when it ends well, both go.
+    No other training gets the folder until the block ends or the process dies. When the training is stopped before it
+    was saved, the folder is left as it was found; when it is stopped later, checkpoint and settings stay and the next
+    training of the same settings goes on from them; when it ends well, only the run is left. Other files stay.
 
     Parameters
     ----------
@@ -217,31 +293,17 @@ def unfinished_run(folder, settings):
 
     Yields
     ------
-    Path
-        Where the checkpoint is to be saved; it exists when there is something to go on from.
+    UnfinishedRun
+        Where to save the training, and how to save the run.
 
     Raises
     ------
     ValueError
-        If the folder cannot be written to, holds a finished run, or a checkpoint of other settings.
+        If the folder cannot be written to, another training is under way there, or it holds a finished run, a
+        checkpoint of other settings, or a file in the place of one of these that is not ours.
     """
-    check_free(folder)
-    folder = Path(folder)
-    checkpoint = folder / CHECKPOINT
-    if checkpoint.exists():
-        _check_settings(folder, settings)
-    was_there = folder.exists()
-    try:
-        _write_settings(folder, settings)
-        yield checkpoint
-    except BaseException:
-        if folder.is_dir() and not checkpoint.exists():
-            _remove(folder, UNFINISHED)
-            if not was_there and not any(folder.iterdir()):
-                folder.rmdir()
-        raise
-    _remove(folder, CHECKPOINT)
-    _remove(folder, UNFINISHED)
+    with _free_folder(folder) as own, folders.unfinished_training(own, settings) as checkpoint:
+        yield UnfinishedRun(own, checkpoint)
 
 
 def load_results(name):
@@ -299,63 +361,17 @@ def describe_machine():
     }
 
 
-def _write_settings(folder, settings):
-    """Say in a folder what training is under way there."""
-    try:
-        write_atomically(folder / UNFINISHED, json.dumps(settings, indent=1) + "\n")
-    except OSError as error:
-        raise ValueError(f"cannot write to {folder}: {error}") from error
-
-
-def _check_settings(folder, settings):
-    """Raise a ``ValueError`` that names the first setting in which a stopped training differs."""
-    try:
-        saved = json.loads((folder / UNFINISHED).read_text(encoding="utf-8"))
-        saved = _flat(saved)
-    except (AttributeError, OSError, ValueError) as error:
-        raise ValueError(
-            f"{folder / CHECKPOINT} belongs to a training whose settings are unknown ({error}); choose another folder"
-        ) from error
-    settings = _flat(json.loads(json.dumps(settings)))
-    for name in saved | settings:
-        before, now = saved.get(name), settings.get(name)
-        if before != now:
-            difference = "another text" if name == "text_sha256" else f"{name}={before!r}, and now it is {now!r}"
-            raise ValueError(
-                f"{folder} holds an unfinished training with {difference}; "
-                "go on with the settings it was begun with, or choose another folder"
-            )
-
-
-def _flat(settings):
-    """Return settings without dictionaries inside: those become ``outer.inner``."""
-    flat = {}
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            for inner, part in value.items():
-                flat[f"{name}.{inner}"] = part
-        else:
-            flat[name] = value
-    return flat
-
-
-def _remove(folder, name):
-    """Remove a file, with what a killed process was writing of it."""
-    (folder / name).unlink(missing_ok=True)
-    for path in folder.glob(f"{name}*.part"):
-        path.unlink()
-
-
 def _runs_dir(runs_dir):
     return bundled_data_dir() / "runs" if runs_dir is None else Path(runs_dir)
 
 
-def _provenance(record):
+def _provenance(vocabulary, record):
     import tensorflow as tf
 
     corpus = CORPORA.get(record.get("corpus"))
     made = {
         "corpus_sha256": corpus and corpus.sha256,
+        "vocabulary_sha256": text_sha256(vocabulary.characters),
         "date": datetime.date.today().isoformat(),
         "devices": [device.device_type for device in tf.config.list_physical_devices()],
     }

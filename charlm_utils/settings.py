@@ -1,6 +1,7 @@
 """What can be set of models and of sampling, known without TensorFlow, so that options are checked at once."""
 
 import importlib
+import math
 import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -8,7 +9,7 @@ from typing import Annotated
 
 import numpy as np
 
-from charlm_utils.checks import Kind, Size, Text, Texts, check, is_integer
+from charlm_utils.checks import Flag, Kind, ShareBelowOne, Size, Text, Texts, check, checked, choice, is_integer
 
 # kinds of recurrent layers
 
@@ -67,6 +68,54 @@ def check_cell(cell, fast, recurrent_dtype):
         raise ValueError(f"cell must be one of {', '.join(known)}, got {cell!r}{' with fast=True' if fast else ''}")
     if recurrent_dtype != "float32" and not fast:
         raise ValueError(f"recurrent_dtype={recurrent_dtype!r} needs fast=True")
+
+
+MOST_LAYERS = 100  # of a run; more take minutes to build
+MOST_WEIGHTS = 100_000_000  # of a run: 400 MB
+_GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+
+
+@checked
+def weight_shapes(
+    vocab_size: Size,
+    *,
+    cell: Text = "gru",
+    units: Size = 256,
+    num_layers: Size = 1,
+    embedding_dim: Size | None = 64,
+    dropout: ShareBelowOne = 0.0,
+    fast: Flag = False,
+    recurrent_dtype: choice("float32", "bfloat16") = "float32",
+):
+    """Return the shapes of the weights of a model before it is built, in the model's order.
+
+    Parameters are those of :func:`charlm_utils.models.build_model`.
+
+    Returns
+    -------
+    list of tuple, or None
+        None for a cell that is not one of the book's: only its layer knows.
+
+    Raises
+    ------
+    ValueError
+        As ``build_model``, and if the model is larger than a run may be.
+    """
+    check_cell(cell, fast, recurrent_dtype)
+    if num_layers > MOST_LAYERS:
+        raise ValueError(f"num_layers must be at most {MOST_LAYERS}, got {num_layers}")
+    gates = _GATES.get(cell)
+    inputs = vocab_size if embedding_dim is None else embedding_dim
+    shapes = [(vocab_size, inputs)]
+    for _ in range(num_layers):
+        width = (gates or 1) * units
+        shapes += [(inputs, width), (units, width), (2, width) if cell == "gru" else (width,)]
+        inputs = units
+    shapes += [(units, vocab_size), (vocab_size,)]
+    total = sum(math.prod(shape) for shape in shapes)
+    if total > MOST_WEIGHTS:
+        raise ValueError(f"a run has at most {MOST_WEIGHTS:,} weights, the model would have {total:,}")
+    return shapes if gates else None
 
 
 # how a character is drawn

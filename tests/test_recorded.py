@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from charlm_utils.corpora import CORPORA, load_corpus
+from charlm_utils.corpora import CORPORA, load_corpus, text_sha256
 from charlm_utils.evaluation import evaluate
 from charlm_utils.reproduce import RECIPES, Recipe, Stream, recipe_text, score_again
 from charlm_utils.runs import list_runs, load_results, load_run
@@ -29,6 +29,7 @@ def test_there_are_recorded_runs():
 def test_record_says_how_it_was_made(run):
     provenance = run.record["provenance"]
     assert provenance["corpus_sha256"] == CORPORA[run.record["corpus"]].sha256
+    assert provenance["vocabulary_sha256"] == text_sha256(run.vocabulary.characters)
     assert provenance["tensorflow"] and provenance["keras"] and provenance["devices"] and run.record["seconds"] > 0
     history = run.record["history"]
     training = run.record["training"]
