@@ -67,7 +67,7 @@ def main():
     parser.add_argument("paths", nargs="*", default=["tests", "chapters"], help="default: tests and chapters")
     parser.add_argument("--python", help="interpreter; default: uv finds or fetches one")
     parser.add_argument("--workers", default="3", help="processes that test (default: 3)")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     interpreter = make_environment(options.name, options.python)
     subprocess.run([interpreter, "-c", SHOW], check=True)
     pytest = [interpreter, "-m", "pytest", "--nbval", "-m", "not slow", "-q", "-n", options.workers]
