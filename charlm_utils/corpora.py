@@ -4,12 +4,12 @@ import codecs
 import hashlib
 import os
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from charlm_utils.batching import check_sizes
-from charlm_utils.files import bundled_data_dir, write_atomically
+from charlm_utils.downloads import fetch
+from charlm_utils.files import bundled_data_dir, remove_leftovers, write_atomically
 
 _SHAKESPEARE_SYMBOLS = ",.?! \n:;-'"
 
@@ -248,17 +248,16 @@ def _data_dir(data_dir):
 
 def _download(corpus, path):
     """Fetch, verify and only then put a corpus in its place; nothing else is left in the folder."""
-    import keras
-
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".download-") as folder:
-        try:
-            fetched = keras.utils.get_file(corpus.file, corpus.url, cache_dir=folder, cache_subdir="")
-        except Exception as error:  # get_file raises a bare Exception
-            raise OSError(
-                f"could not download {corpus.url}: {error}. Nothing was kept. Check the connection and try "
-                f"again, or put the file at {path} yourself"
-            ) from error
-        write_atomically(path, _verified(corpus, read_text(fetched), f"{corpus.url}; nothing was kept, try again"))
+    remove_leftovers(path.parent)
+    try:
+        data = fetch(corpus.url, 4 * corpus.characters + 3)  # UTF-8 takes no more, with a mark at the beginning
+    except OSError as error:
+        raise OSError(
+            f"could not download {corpus.url}: {error}. Nothing was kept. Check the connection and try "
+            f"again, or put the file at {path} yourself"
+        ) from error
+    text = decode_text(data, corpus.url)
+    write_atomically(path, _verified(corpus, text, f"{corpus.url}; nothing was kept, try again"))
 
 
 def _verified(corpus, text, origin):

@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import os
 import re
 import socket
 import threading
@@ -256,6 +257,20 @@ def test_a_server_that_is_gone_is_reported_and_leaves_nothing_behind(tmp_path, m
     assert "refused" in message
     assert url in message
     assert "Check the connection and try again" in message
+
+
+def test_a_download_larger_than_the_corpus_is_refused_and_leaves_nothing_behind(server, tmp_path):
+    server.body = b"x" * (4 * len(TEXT) + 4)
+    message = failing_download(tmp_path, OSError)
+    assert f"the server sends more than {4 * len(TEXT) + 3:,} bytes" in message
+
+
+def test_what_a_killed_process_was_downloading_is_removed(server, tmp_path):
+    part = tmp_path / ".charlm-0123456789abcdef.part"
+    part.write_bytes(b"half")
+    os.utime(part, (1e9, 1e9))
+    load_corpus("tiny", tmp_path)
+    assert contents(tmp_path) == {"tiny.txt": TEXT.encode()}
 
 
 def test_a_failed_download_can_be_repeated(server, tmp_path):
