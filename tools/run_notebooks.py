@@ -6,7 +6,7 @@
     python tools/run_notebooks.py --output /tmp/full chapters/07_keras_stateful_gru.ipynb  # elsewhere, all outputs new
 
 The scale is that of CHARLM_SCALE. A second run leaves an empty `git diff`: cells tagged `nbval-ignore-output`, which
-are timed or depend on the machine, keep the outputs that were committed last, unless their source has changed since,
+are timed or depend on the machine, keep the outputs that were committed last, unless code has changed there or above,
 or --timed asks for new ones.
 """
 
@@ -39,36 +39,33 @@ def clean(notebook):
     return notebook
 
 
-def timed_cells(notebook):
-    """Return the cells whose outputs are not compared."""
-    return [cell for cell in notebook.cells if TIMED in cell.metadata.get("tags", [])]
+def code_cells(notebook):
+    """Return the cells that hold code."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def committed_outputs(path):
-    """Return the outputs that the last commit holds of a notebook's timed cells, by their source."""
+def committed(path):
+    """Return a notebook as the last commit holds it, or an empty one where it is new."""
     command = ["git", "show", f"HEAD:./{path.name}"]
     done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, encoding="utf-8")
-    if done.returncode != 0:  # a new chapter
-        return {}
-    return {cell.source: cell.outputs for cell in timed_cells(nbformat.reads(done.stdout, as_version=4))}
+    return nbformat.v4.new_notebook() if done.returncode != 0 else nbformat.reads(done.stdout, as_version=4)
 
 
-def keep_outputs(notebook, outputs):
-    """Give the timed cells that have not changed their earlier outputs back."""
-    for cell in timed_cells(notebook):
-        if cell.source in outputs:
-            cell.outputs = outputs[cell.source]
-            for output in cell.outputs:
-                if output.output_type == "execute_result":
-                    output.execution_count = cell.execution_count
+def keep_timed_outputs(notebook, earlier):
+    """Give timed cells their earlier outputs back, down to the first cell of code that has changed."""
+    for cell, before in zip(code_cells(notebook), code_cells(earlier), strict=False):
+        if cell.source != before.source:
+            break
+        if TIMED in cell.metadata.get("tags", []):
+            cell.outputs = before.outputs
 
 
 def run(path, output, timed=False):
     """Execute one notebook in its own folder and write it to ``output``; ``timed`` outputs are new or as committed."""
     notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
+    for cell in code_cells(notebook):
+        cell.outputs = []
+        cell.execution_count = None
     client = NotebookClient(
         notebook,
         kernel_name="python3",
@@ -79,7 +76,7 @@ def run(path, output, timed=False):
     )
     client.execute()
     if not timed:
-        keep_outputs(notebook, committed_outputs(path))
+        keep_timed_outputs(notebook, committed(path))
     with tempfile.NamedTemporaryFile("w", dir=output.parent, suffix=".part", delete=False, encoding="utf-8") as file:
         nbformat.write(clean(notebook), file)
     Path(file.name).chmod(0o644)
