@@ -139,10 +139,12 @@ def test_publishing_again_adds_a_commit_only_where_something_changed(fork, run_s
     assert "up to date" in run_steps("pages.yml", "colab", fork.checkout, **fork.environment).stdout
     assert fork.commits() == first
     (fork.checkout / "README.md").write_text("changed", "utf-8")
+    (fork.checkout / "chapters" / "Untitled.ipynb").write_text("a reader's own", "utf-8")
     before = run(*GIT, "status", "--short", cwd=fork.checkout)
     assert run_steps("pages.yml", "colab", fork.checkout, **fork.environment).returncode == 0
     assert fork.commits()[1:] == first
     assert fork.published("README.md") == "changed"
+    assert "Untitled" not in run(*GIT, "ls-tree", "-r", "--name-only", "colab", cwd=fork.bare)
     assert run(*GIT, "status", "--short", cwd=fork.checkout) == before
     assert fork.branches() == ["colab", DEFAULT_BRANCH]
 

@@ -47,10 +47,11 @@ def check_address(root=ROOT):
 
 
 def write_tree(root=ROOT):
-    """Return the tree of the published files, as they are in the working tree."""
+    """Return the tree of the published files that git tracks, as they are in the working tree."""
+    tracked = git("ls-files", "-z", "--", *FILES, root=root).strip("\0").split("\0")
     with tempfile.TemporaryDirectory() as folder:
         index = str(Path(folder) / "index")
-        git("add", "--", *FILES, root=root, GIT_INDEX_FILE=index)
+        git("add", "--", *tracked, root=root, GIT_INDEX_FILE=index)
         return git("write-tree", root=root, GIT_INDEX_FILE=index)
 
 

@@ -54,7 +54,7 @@ def set_repository(address, branch="", root=ROOT):
     config = root / "_config.yml"
     text = replaced(config, CONFIG_URL, address)
     texts = {config: CONFIG_BRANCH.sub(branch or "main", text)}
-    for path in sorted(root.glob("chapters/*.ipynb")):
+    for path in sorted(root.glob("chapters/[0-9][0-9]_*.ipynb")):
         texts[path] = replaced(path, PACKAGE, f"{address}@{branch}" if branch else address)
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8", newline="\n")
