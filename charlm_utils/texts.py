@@ -1,5 +1,6 @@
 """A text of one's own from files, folders and standard input: joined, looked at, and traced back to line and column."""
 
+import contextlib
 import sys
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from charlm_utils.vocabulary import UNKNOWN
 
 STANDARD_INPUT = "-"
 BETWEEN = "\n\n"  # stands between two texts, whose own newlines are left out there: a blank line
+_PIECE = 2**20  # bytes that are read at once
 LARGEST_FILE = 10**9  # bytes; its text takes up to four times as much memory, and its ids as much again
 
 
@@ -55,8 +57,11 @@ class OwnText:
 
     @property
     def name(self):
-        """What the text is called in a record: the last part of each file's name."""
-        return ", ".join(Path(part.name).name for part in self.parts)
+        """What the text is called in a record: the last part of each file's name, of many the first three."""
+        names = [Path(part.name).name for part in self.parts]
+        if len(names) > 4:
+            names[3:] = [f"and {len(names) - 3} more"]
+        return ", ".join(names)
 
     def describe(self):
         """Say in a few words how long the text is and what stands between its parts."""
@@ -95,16 +100,16 @@ def read_texts(names, encoding="utf-8"):
     FileNotFoundError
         If there is no such file or folder.
     """
-    parts = []
+    paths = []
     seen = set()
     for name in names:
         for path in _files(name):
-            key = path if path == STANDARD_INPUT else Path(path).resolve()
+            key = path if path == STANDARD_INPUT else path.resolve()
             if key in seen:
                 raise ValueError(f"{_called(path)} is named twice: what is learned would be held out too")
             seen.add(key)
-            parts.append(_read_part(path, encoding))
-    return OwnText(parts)
+            paths.append(path)
+    return OwnText([_read_part(path, encoding) for path in paths])
 
 
 def corpus_as_text(name):
@@ -128,7 +133,9 @@ def _files(name):
         if not files:
             raise ValueError(f"{path} is a folder without any *.txt file below it")
         return files
-    if path.exists() and not path.is_file():
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file or folder {path}")
+    if not path.is_file():
         raise ValueError(f"{path} is neither a file nor a folder; to read from a pipe, write - in its place")
     return [path]
 
@@ -170,16 +177,18 @@ def _doubts(part, data, encoding):
 
 def _read_bytes(path):
     """Return the bytes of a file or of standard input."""
-    if path == STANDARD_INPUT:
-        if sys.stdin is None:
-            raise ValueError("there is no standard input to read a text from")
-        data = sys.stdin.buffer.read(LARGEST_FILE + 1)
-    else:
-        with open(path, "rb") as file:
-            data = file.read(LARGEST_FILE + 1)
-    if len(data) > LARGEST_FILE:
-        raise ValueError(f"{_called(path)} is larger than {LARGEST_FILE:,} bytes, which is as much as is read")
-    return data
+    if path == STANDARD_INPUT and sys.stdin is None:
+        raise ValueError("there is no standard input to read a text from")
+    with contextlib.ExitStack() as stack:
+        file = sys.stdin.buffer if path == STANDARD_INPUT else stack.enter_context(open(path, "rb"))
+        pieces = []
+        size = 0
+        for piece in iter(lambda: file.read(_PIECE), b""):
+            pieces.append(piece)
+            size += len(piece)
+            if size > LARGEST_FILE:
+                raise ValueError(f"{_called(path)} is larger than {LARGEST_FILE:,} bytes, which is as much as is read")
+    return b"".join(pieces)
 
 
 def _called(path):
