@@ -18,7 +18,7 @@ import numpy as np
 
 from charlm_utils import folders, runs
 from charlm_utils.checks import AnyPath, check, integer
-from charlm_utils.corpora import decode_text, list_corpora, normalize_newlines, split_corpus
+from charlm_utils.corpora import check_encoding, list_corpora, normalize_newlines, split_corpus
 from charlm_utils.metrics import bits_per_char, perplexity
 from charlm_utils.reproduce import RECIPES, ModelSettings, Recipe, ShareInside, Stream, reproduce, train_run
 from charlm_utils.settings import CELLS, DrawSettings, Request
@@ -61,7 +61,7 @@ class Command:
             if path is not None:
                 check(_flag(name), path, AnyPath)
         if getattr(options, "encoding", None) is not None:
-            decode_text(b"", "nothing", options.encoding)
+            check_encoding(options.encoding)
         options.run(self, options)
 
     def what_is_kept(self):
@@ -74,10 +74,13 @@ class Command:
         if place is None:
             return "nothing was saved yet"
         again = shlex.join(["charlm", *self._arguments])
-        return f"kept are {place}, in {self._folder / folders.CHECKPOINT}; this goes on from there: {again}"
+        return f"{place} are kept in {self._folder / folders.CHECKPOINT}; this goes on from there: {again}"
 
     def in_flags(self, message):
         """Return a message with the options in place of the names that they have in Python."""
+        out = getattr(self._options, "out", None)
+        if out and message.startswith((f"{out} ", f"cannot write to {out}")):
+            message = f"--out: {message}"
         names = [name for name in vars(self._options) if name not in ("run", "run_dir", "name")]
         known = "|".join(sorted(names, key=len, reverse=True)) or "$."
         message = re.sub(rf"^(?:the )?({known}) must\b", lambda found: f"{_flag(found[1])} must", message)
@@ -89,10 +92,10 @@ class Command:
 
     def train(self, options):
         """Train on a text and write a run."""
-        runs.check_free(options.out)  # before a text is read, which may take a download
         model = _model_settings(options)
         method = Stream(**_given(options, _METHOD), schedule="cosine", keep_best=True)
         Recipe(corpus="", model=model, method=method, seed=options.seed, min_count=options.min_count)  # checks these
+        runs.check_free(options.out)  # before a text is read, which may take a download
         own = _own_text(options)
         check_learnable(own.text, own.name)
         recipe = Recipe(
@@ -106,6 +109,7 @@ class Command:
         )
 
         def on_start(material):
+            _warn_of_doubts(own)
             print(f"{own.describe()}: {len(material.learned):,} to learn, {len(material.held_out):,} held out")
             _describe_characters(material, options)
             self._start(options.out)
@@ -138,21 +142,21 @@ class Command:
 
     def evaluate(self, options):
         """Score a text with a run."""
-        name, place = runs.name_and_place(options.run_dir)
-        record, vocabulary = runs.read_run(name, place)
         if options.held_out is not None:
             check("held_out", options.held_out, ShareInside)
+        record, vocabulary = _read_run(options.run_dir, "RUN")
         own = _own_text(options)
         share = options.held_out or record.get("training", {}).get("held_out", 0.1)
-        scored = own.text if options.all else split_corpus(own.text, (1 - share, share))[1]
+        scored = own.text if options.all else _last_part(own.text, share)
         count = _count_unknown(scored, own, vocabulary, options)
         ids = vocabulary.encode(scored, options.unknown)
         if len(ids) < 2:
             raise ValueError(f"the text to score must have at least 2 known characters, got {len(ids)} of {own.name}")
+        _warn_of_doubts(own)
         _import_tensorflow()
         from charlm_utils.evaluation import evaluate
 
-        nats = evaluate(runs.load_run(name, place).model, ids)
+        nats = evaluate(runs.load_run(*runs.name_and_place(options.run_dir)).model, ids)
         line = f"{len(ids) - 1:,} characters: {nats:.4f} nats per character, {bits_per_char(nats):.4f} bits"
         line += f", perplexity {perplexity(nats):.3f}"
         if count:
@@ -162,11 +166,10 @@ class Command:
 
     def sample(self, options):
         """Write text with a run."""
-        name, place = runs.name_and_place(options.run_dir)
-        _, vocabulary = runs.read_run(name, place)
         check("num_samples", options.num_samples, NumSamples)
         if "" in options.stop:
             raise ValueError("--stop must hold at least one character, got ''")
+        _, vocabulary = _read_run(options.run_dir, "RUN")
         settings = DrawSettings(**_chosen(options, [field.name for field in dataclasses.fields(DrawSettings)]))
         request = Request(
             prime=_prime(options),
@@ -176,8 +179,7 @@ class Command:
             unknown=options.unknown,
             stop=options.stop,
         )
-        if set(request.prime) - set(vocabulary.characters):
-            _check_symbol(options.unknown, vocabulary)
+        _check_prime(request.prime, vocabulary, options)
         request.check(vocabulary)
         first_seed = options.seed
         if first_seed is None:
@@ -187,7 +189,7 @@ class Command:
         _import_tensorflow()
         from charlm_utils.sampling import Sampler
 
-        run = runs.load_run(name, place)
+        run = runs.load_run(*runs.name_and_place(options.run_dir))
         sampler = Sampler(run.model, run.vocabulary)
         for number in range(options.num_samples):
             if number:
@@ -213,7 +215,7 @@ def _model_settings(options):
     if options.init_from is None:
         return ModelSettings(**given)
     ModelSettings(**given)  # checks them
-    record, _ = runs.read_run(*runs.name_and_place(options.init_from))
+    record, _ = _read_run(options.init_from, "--init-from")
     try:
         settings = ModelSettings(**record["model"])
     except TypeError as error:
@@ -228,17 +230,29 @@ def _model_settings(options):
     return dataclasses.replace(settings, **changes)
 
 
+def _read_run(folder, flag):
+    """Return record and vocabulary of a run that an option names; errors begin with the option."""
+    try:
+        return runs.read_run(*runs.name_and_place(folder))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{flag} {folder}: {error}") from error
+
+
+def _last_part(text, share):
+    """Return the share of a text that is scored."""
+    try:
+        return split_corpus(text, (1 - share, share))[1]
+    except ValueError as error:
+        raise ValueError(f"--held-out {share} does not cut the text: {error}") from error
+
+
 def _own_text(options):
-    """Return the text that the options name, and warn of what looks wrong in it."""
-    if options.corpus:
-        if options.encoding:
+    """Return the text that the options name."""
+    if options.corpus is not None:
+        if options.encoding is not None:
             raise ValueError("--encoding must go with --text, got --corpus")
         return corpus_as_text(options.corpus)
-    own = _read(options.text, options.encoding, "--text")
-    for part in own.parts:
-        for doubt in part.doubts:
-            _warn(doubt)
-    return own
+    return _read(options.text, options.encoding, "--text")
 
 
 def _read(names, encoding, flag):
@@ -249,11 +263,18 @@ def _read(names, encoding, flag):
         raise ValueError(f"{flag}: {error}") from error
 
 
+def _warn_of_doubts(own):
+    """Say why parts of a text may have been read wrongly."""
+    for part in own.parts:
+        for doubt in part.doubts:
+            _warn(re.sub(r"encoding=(\S+)", r"--encoding \1", doubt))
+
+
 def _prime(options):
     """Return the prime, with newlines as texts have them."""
     if options.prime_file is not None:
         return _read([options.prime_file], options.encoding, "--prime-file").text
-    if options.encoding:
+    if options.encoding is not None:
         raise ValueError("--encoding must go with --prime-file, got --prime")
     return normalize_newlines(options.prime)
 
@@ -275,6 +296,20 @@ def _count_unknown(scored, own, vocabulary, options):
     return count
 
 
+def _check_prime(prime, vocabulary, options):
+    """Raise if a prime holds what the run does not know and the options do not say what is done with it."""
+    for position, character in enumerate(prime):
+        if character not in vocabulary:
+            if options.unknown == "error":
+                flag = "--prime" if options.prime_file is None else f"--prime-file {options.prime_file}"
+                raise ValueError(
+                    f"{flag} holds {_named(character)} at position {position}, which {options.run_dir} does not know: "
+                    "--unknown skip leaves such characters out, --unknown replace reads them as its unknown symbol"
+                )
+            _check_symbol(options.unknown, vocabulary)
+            return
+
+
 def _check_symbol(unknown, vocabulary):
     """Raise if unknown characters are to be read as a symbol that the run has not."""
     if unknown == "replace" and UNKNOWN not in vocabulary:
@@ -291,15 +326,14 @@ def _describe_characters(material, options):
     if options.min_count is not None:
         places = sum(material.replaced.values())
         print(
-            f"{len(material.replaced)} characters stand fewer than {options.min_count} times in what is learned; they "
-            f"became the unknown symbol U+FFFD, in {places:,} places{_listed(material.replaced)}"
+            f"{_counted(len(material.replaced), 'character')} fewer than {options.min_count} times in what is learned "
+            f"became the unknown symbol U+FFFD, in {_counted(places, 'place')}{_listed(material.replaced)}"
         )
     if options.init_from is not None:
-        _, old = runs.read_run(*runs.name_and_place(options.init_from))
+        _, old = _read_run(options.init_from, "--init-from")
         new = material.vocabulary.characters[len(old) :]
-        print(
-            f"beginning with the weights of {options.init_from}, to which {len(new)} characters are new{_listed(new)}"
-        )
+        count = _counted(len(new), "character")
+        print(f"beginning with the weights of {options.init_from}; it does not know {count}{_listed(new)}")
 
 
 def _listed(characters):
@@ -330,7 +364,7 @@ def _report(record, folder):
     """Say what came of a training, and whether it is worse than nothing."""
     epochs = len(record["history"]["train"])
     nats = record["held_out_nats"]
-    _, vocabulary = runs.read_run(*runs.name_and_place(folder))
+    _, vocabulary = _read_run(folder, "--out")
     guessing = math.log(len(vocabulary))
     if nats > guessing:
         _warn(f"the held-out loss is above {guessing:.4f}, that of guessing: --learning-rate is probably too high")
@@ -343,7 +377,12 @@ def _place(folder):
     progress = folders.stopped_at(folder)
     if progress is None:
         return None
-    return f"{progress.epoch} epochs and {progress.batch} batches of the next"
+    return f"{_counted(progress.epoch, 'epoch')} and {_counted(progress.batch, 'batch', 'batches')}"
+
+
+def _counted(count, one, more=None):
+    """Return a count with its noun."""
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
 
 
 def _named(character):

@@ -1,6 +1,7 @@
 """What texts there are, and how to find, download, verify, normalize, clean and split them."""
 
 import codecs
+import contextlib
 import hashlib
 import os
 import re
@@ -140,16 +141,24 @@ def read_text(path, encoding="utf-8"):
 
 def decode_text(data, origin, encoding="utf-8"):
     """Do what :func:`read_text` does with bytes that are at hand; ``origin`` says in a message where they are from."""
+    check_encoding(encoding)
     try:
         text = data.decode(encoding)
-    except LookupError as error:
-        raise ValueError(f"encoding must be the name of a text encoding, got {encoding!r}") from error
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{origin} is not {encoding.upper()}: bad byte 0x{data[error.start]:02x} at position {error.start}; "
             f"convert the file to UTF-8 first, or name its encoding{_likely_encoding(data)}"
         ) from error
     return normalize_newlines(text)
+
+
+def check_encoding(encoding):
+    """Raise a ``ValueError`` if Python knows no text encoding of that name."""
+    with contextlib.suppress(UnicodeError):
+        try:
+            b"a".decode(encoding)
+        except LookupError as error:
+            raise ValueError(f"encoding must be the name of a text encoding, got {encoding!r}") from error
 
 
 def normalize_newlines(text):

@@ -242,8 +242,10 @@ class Stream(Method):
 
     def split(self, text):
         """Return the first part and the one that is held out."""
-        fractions = (1 - self.held_out, self.held_out)
-        return split_corpus(text, fractions, batch_size=self.batch_size, time=self.time)
+        try:
+            return split_corpus(text, (1 - self.held_out, self.held_out), batch_size=self.batch_size, time=self.time)
+        except ValueError as error:
+            raise ValueError(f"held_out={self.held_out} does not cut the text: {error}") from error
 
     def fit(self, model, vocabulary, learned, held_out, *, seed, checkpoint, progress, on_epoch_end):
         """Train with the state carried through the text; there is no order to draw, so the seed is not used."""

@@ -58,7 +58,7 @@ def filter_settings():
 
 def _tensors(settings):
     """Return what the loops take of settings: the temperature, and a value per filter or, if all are off, None."""
-    lowest = np.finfo(np.float32).tiny
+    lowest = float(np.finfo(np.float32).tiny)
     temperature = min(settings.temperature, _HOTTEST) if settings.temperature >= lowest else 0.0
     values = []
     on = False

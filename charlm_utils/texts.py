@@ -1,5 +1,6 @@
 """A text of one's own from files, folders and standard input: joined, looked at, and traced back to line and column."""
 
+import codecs
 import contextlib
 import sys
 from bisect import bisect_right
@@ -159,7 +160,7 @@ def _read_part(path, encoding):
 
 
 def _doubts(part, data, encoding):
-    """Yield a sentence for every sign that a text was decoded wrongly, now or before."""
+    """Yield a sentence for every sign that a text was decoded wrongly, now or before; raise where it surely was."""
     count = part.text.count(UNKNOWN)
     if count:
         where = OwnText([part]).place(part.text.index(UNKNOWN))
@@ -172,6 +173,10 @@ def _doubts(part, data, encoding):
     except UnicodeDecodeError:
         return
     if as_utf8 != part.text and "\0" not in as_utf8:
+        if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):  # whose bytes are hardly ever UTF-8
+            raise ValueError(
+                f"encoding={encoding} must be that of the file, but {part.name} is UTF-8 and another text then"
+            )
         yield f"{part.name} is UTF-8 too, and another text then: encoding={encoding} may be wrong"
 
 

@@ -1,4 +1,5 @@
 import functools
+import json
 import runpy
 import shutil
 import subprocess
@@ -164,7 +165,7 @@ def test_a_stopped_train_says_so_and_the_same_command_ends_as_the_undisturbed_on
     with monkeypatch.context() as patch:
         patch.setattr(Stream, "sample", stop)
         assert main([str(argument) for argument in command]) == 130
-    kept = f"kept are 1 epochs and 0 batches of the next, in {checkpoint}"
+    kept = f"1 epoch and 0 batches are kept in {checkpoint}"
     again = " ".join(["charlm", *map(str, command)])
     assert capsys.readouterr().err == f"charlm: stopped; {kept}; this goes on from there: {again}\n"
     assert f"the training in {folder / 'stopped'} is not finished" in fail(
@@ -172,7 +173,7 @@ def test_a_stopped_train_says_so_and_the_same_command_ends_as_the_undisturbed_on
     )
     assert "holds an unfinished training with --units 6, and now it is 7" in fail(capsys, *command, "--units", "7")
     shown = succeed(capsys, *command)
-    assert f"going on from {checkpoint}: 1 epochs and 0 batches of the next are done\n" in shown
+    assert f"going on from {checkpoint}: 1 epoch and 0 batches are done\n" in shown
     one, other = (runs.load_run(name, folder) for name in ("stopped", "run"))
     for a, b in zip(one.model.get_weights(), other.model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -184,7 +185,7 @@ def test_a_run_or_a_file_where_the_run_should_go_is_noticed_before_a_corpus_is_r
     before = (folder / "run" / "weights.npz").read_bytes()
     for place in (folder / "run", folder / "text.txt"):
         message = fail(capsys, "train", "--corpus", "anna", "--out", place, *SMALL)
-        assert message == f"{place} already holds a run or is a file; choose another folder"
+        assert message == f"--out: {place} already holds a run or is a file; choose another folder"
     assert (folder / "run" / "weights.npz").read_bytes() == before
     assert "cannot write to" in fail(
         capsys, "train", "--text", folder / "text.txt", "--out", folder / "text.txt" / "run", *SMALL
@@ -237,6 +238,77 @@ def test_a_train_that_was_stopped_at_once_leaves_nothing(folder, tmp_path, capsy
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
+def test_several_texts_are_one_with_what_stands_between_said_and_what_looks_wrong_warned_of(folder, tmp_path, capsys):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "b.txt").write_text(TEXT)
+    (tmp_path / "more" / "a.txt").write_bytes("caf\ufffd\n".encode())
+    texts = ["--text", tmp_path / "more", "--text", folder / "text.txt"]
+    arguments = ["train", *texts, "--out", tmp_path / "run", *SMALL, "--epochs", "1"]
+    assert main([str(argument) for argument in arguments]) == 0
+    shown, error = capsys.readouterr()
+    count = 4 + 2 + len(TEXT) - 1 + 2 + len(TEXT)
+    assert shown.startswith(f"3 files, {count:,} characters, a blank line between two: ")
+    (line,) = error.splitlines()
+    assert line.startswith("charlm: warning: 1 replacement characters (U+FFFD), the first in ")
+    record = runs.load_run("run", tmp_path).record
+    assert record["corpus"] == "a.txt, b.txt, text.txt"
+    assert record["prime"] == "c"
+
+
+@pytest.mark.slow
+def test_rare_characters_become_one_symbol_which_evaluate_and_sample_then_know(folder, tmp_path, capsys):
+    (tmp_path / "rare.txt").write_text(TEXT.replace("quick", "QUICK", 1) + "Z")
+    train = ["train", "--text", tmp_path / "rare.txt", "--out", tmp_path / "run", *SMALL, "--epochs", "1"]
+    shown = succeed(capsys, *train, "--min-count", "3")
+    rare = "6 characters fewer than 3 times in what is learned became the unknown symbol U+FFFD, in 6 places: "
+    assert rare + "'Q', 'U', 'I', 'C', 'K', 'Z'\n" in shown
+    (tmp_path / "foreign.txt").write_text("the \u03b1 quick \u03b2" * 3, encoding="utf-8")
+    evaluated = ["evaluate", tmp_path / "run", "--text", tmp_path / "foreign.txt", "--all", "--unknown"]
+    characters = 13 * 3
+    done = "are unknown to the run and were"
+    replaced = succeed(capsys, *evaluated, "replace")
+    assert replaced.endswith(f"; 6 of {characters} (15.38%) {done} read as the unknown symbol\n")
+    assert replaced.startswith(f"{characters - 1} characters: ")
+    skipped = succeed(capsys, *evaluated, "skip")
+    assert skipped.endswith(f"; 6 of {characters} (15.38%) {done} skipped\n")
+    assert skipped.startswith(f"{characters - 7} characters: ")
+    written = succeed(capsys, "sample", tmp_path / "run", "--prime", "Z", "--unknown", "replace", "--length", "3")
+    assert written.startswith("\ufffd")
+
+
+@pytest.mark.slow
+def test_a_training_begins_with_a_run_and_its_sizes(folder, tmp_path, capsys):
+    (tmp_path / "new.txt").write_text(TEXT.upper())
+    shape = ["--batch-size", "2", "--time", "30", "--epochs", "1"]
+    train = ["train", "--text", tmp_path / "new.txt", "--init-from", folder / "run", "--out", tmp_path / "new", *shape]
+    shown = succeed(capsys, *train, "--dropout", "0.1")
+    assert f"beginning with the weights of {folder / 'run'}; it does not know 26 characters: 'A', 'B', " in shown
+    new = runs.load_run("new", tmp_path)
+    assert new.record["model"]["units"] == 6
+    assert new.record["model"]["dropout"] == 0.1
+    assert new.record["init_from"] == str(folder / "run")
+    assert new.vocabulary.characters == "".join(sorted(set(TEXT))) + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@pytest.mark.parametrize(("option", "value", "kept"), [("--units", "7", "6"), ("--cell", "lstm", "gru")])
+def test_options_that_contradict_the_run_to_begin_with_are_refused(folder, tmp_path, capsys, option, value, kept):
+    train = ["train", "--corpus", "play", "--init-from", folder / "run", "--out", tmp_path / "new", option, value]
+    assert fail(capsys, *train) == f"{option} must be {kept}, as in {folder / 'run'}, or left out, got {value}"
+    assert files(tmp_path) == []
+
+
+def test_a_loss_above_that_of_guessing_is_warned_of(folder, tmp_path, capsys, monkeypatch):
+    def train_run(recipe, place, **_):
+        shutil.copytree(folder / "run", place)
+        return {"held_out_nats": 25.0, "epoch": 1, "history": {"train": [1.0]}}
+
+    monkeypatch.setattr(commands, "train_run", train_run)
+    assert main(["train", "--corpus", "play", "--out", str(tmp_path / "run")]) == 0
+    warning = f"the held-out loss is above {np.log(len(set(TEXT))):.4f}, that of guessing: --learning-rate is probably"
+    assert warning in capsys.readouterr().err
+
+
 # evaluate
 
 
@@ -247,6 +319,16 @@ def test_evaluate_scores_the_last_tenth_or_the_whole_text(folder, capsys):
         expected = f"{len(scored) - 1:,} characters: {nats:.4f} nats per character, {nats / np.log(2):.4f} bits"
         line = succeed(capsys, "evaluate", folder / "run", "--text", folder / "text.txt", *flags)
         assert line == f"{expected}, perplexity {np.exp(nats):.3f}\n"
+
+
+def test_evaluate_scores_the_share_that_the_run_held_out_or_another(folder, tmp_path, capsys):
+    run = shutil.copytree(folder / "run", tmp_path / "run")
+    record = json.loads((run / "run.json").read_text())
+    record["training"]["held_out"] = 0.25
+    (run / "run.json").write_text(json.dumps(record))
+    for flags, share in (([], 4), (["--held-out", "0.5"], 2)):
+        line = succeed(capsys, "evaluate", run, "--text", folder / "text.txt", *flags)
+        assert line.startswith(f"{len(TEXT) // share - 1} characters: ")
 
 
 def test_evaluate_refuses_a_text_with_foreign_characters(folder, tmp_path, capsys):
@@ -281,6 +363,16 @@ def test_sample_writes_500_characters_by_default(folder, loaded_once, capsys):
     assert len(succeed(capsys, "sample", folder / "run", "--prime", "fox")) == 3 + 500 + 1
 
 
+def test_sample_reads_the_prime_as_texts_are_read(folder, loaded_once, tmp_path, capsys):
+    (tmp_path / "prime.txt").write_bytes(b"\xef\xbb\xbfthe fox\r\n")
+    command = ["sample", folder / "run", "--length", "4", "--seed", "1"]
+    expected = succeed(capsys, *command, "--prime", "the fox\n")
+    assert expected.startswith("the fox\n")
+    assert succeed(capsys, *command, "--prime", "the fox\r\n") == expected
+    assert succeed(capsys, *command, "--prime-file", tmp_path / "prime.txt") == expected
+    assert "--prime holds '\\\\'" in fail(capsys, *command, "--prime", r"the\n")
+
+
 def test_sample_takes_a_relative_folder_with_a_slash_at_its_end(folder, capsys, monkeypatch):
     monkeypatch.chdir(folder)
     assert succeed(capsys, "sample", "run/", "--prime", "fox", "--length", "2").startswith("fox")
@@ -310,7 +402,7 @@ def test_several_samples_have_a_line_between_and_the_seeds_one_after_the_other(f
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--prime", "the \u03b1"], "unknown character '\u03b1' (U+03B1) at position 4"),
+        (["--prime", "the \u03b1"], "--prime holds '\u03b1' (U+03B1) at position 4, which "),
         (["--prime", ""], "at least one character"),
         (["--prime", "a", "--top-k", "90"], f"--top-k must be between 1 and {len(set(TEXT))}, got 90"),
         (["--prime", "a", "--top-p", "2"], "--top-p must be above 0 and at most 1, got 2.0"),
@@ -350,7 +442,7 @@ def test_reproduce_writes_the_run_of_a_recipe_and_reports_it(tmp_path, capsys, m
     ]
     assert Recipe.from_record(record) == recipe
     message = fail(capsys, "reproduce", "tiny", "--out", tmp_path / "again")
-    assert message == f"{tmp_path / 'again'} already holds a run or is a file; choose another folder"
+    assert message == f"--out: {tmp_path / 'again'} already holds a run or is a file; choose another folder"
 
 
 def test_reproduce_writes_to_a_folder_of_the_same_name_by_default(folder, tmp_path, capsys, monkeypatch):

@@ -79,6 +79,7 @@ def test_a_position_is_traced_back_to_file_line_and_column(position, place):
             "utf-8",
             "odd.txt is not UTF-8: bad byte 0xe9 at position 3; .* name its encoding",
         ),
+        (b"plain words.", "utf-16-le", "encoding=utf-16-le must be that of the file, but .*odd.txt is UTF-8"),
         (b"word", "utf-7000", "encoding must be the name of a text encoding, got 'utf-7000'"),
         (b"word", "rot13", "encoding must be the name of a text encoding, got 'rot13'"),
     ],
@@ -105,7 +106,6 @@ def test_an_encoding_converts(tmp_path):
             "2 replacement characters .*odd.txt, line 2, column 2: .* the original",
         ),
         ("caf\u00e9".encode(), "latin-1", "odd.txt is UTF-8 too, and another text then: encoding=latin-1 may be wrong"),
-        (b"plain words.", "utf-16-le", "odd.txt is UTF-8 too, and another text then: encoding=utf-16-le may be wrong"),
     ],
 )
 def test_what_was_probably_decoded_wrongly_is_doubted(tmp_path, data, encoding, doubt):
