@@ -140,6 +140,21 @@ def test_steps_since_the_last_save_are_taken_again(undisturbed, tmp_path, monkey
     assert saves[4:] == [(2, 0)]
 
 
+def test_slow_steps_are_saved_by_the_clock_and_end_as_undisturbed(undisturbed, tmp_path, monkeypatch):
+    saves, save = [], training.save_checkpoint
+
+    def noted(path, variables, at, settings):
+        saves.append((at.epoch, at.batch))
+        save(path, variables, at, settings)
+
+    monkeypatch.setattr(training, "save_checkpoint", noted)
+    monkeypatch.setattr(training, "_SAVE_SECONDS", 0)
+    parts = start(1)
+    history = fit(parts, tmp_path / "checkpoint.npz", save_every=500)
+    assert_same((values(parts), history), undisturbed)
+    assert saves == [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1), (1, 2), (1, 3), (2, 0)]
+
+
 @pytest.fixture
 def mixed_precision():
     """New layers compute and carry their states in bfloat16."""
