@@ -62,6 +62,14 @@ def test_the_table_shows_every_run_that_failed():
     ]
 
 
+@pytest.mark.parametrize("name", ["conftest.py", "tools/run_notebooks.py", "Makefile"])
+def test_nothing_pins_kernels_or_threads_for_the_tests_alone(name):
+    text = (portable.ROOT / name).read_text("utf-8")
+    for variables in portable.SETTINGS.values():
+        for variable in variables:
+            assert variable not in text
+
+
 def test_a_setting_has_its_own_variables_and_none_of_the_others(monkeypatch):
     monkeypatch.setenv("CHARLM_JITTER", "1e-4")
     monkeypatch.setenv("HOME", "here")
