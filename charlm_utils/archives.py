@@ -9,7 +9,7 @@ import zipfile
 
 import numpy as np
 
-from charlm_utils.files import one_line
+from charlm_utils.files import one_line, open_regular
 
 _LARGEST_DIRECTORY = 2**22  # bytes of an archive's list of members: some 50,000 of them
 _END = struct.Struct("<4s4H2LH")  # the last record of a zip file
@@ -82,7 +82,7 @@ def read_string(path, name, largest):
 def _opened(path):
     """Open an archive; whatever goes wrong with it is a ``ValueError``."""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             _check_directory(file)
             with zipfile.ZipFile(file) as archive:
                 yield archive

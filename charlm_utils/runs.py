@@ -19,7 +19,7 @@ import numpy as np
 from charlm_utils import folders
 from charlm_utils.archives import read_arrays
 from charlm_utils.corpora import CORPORA, text_sha256
-from charlm_utils.files import bundled_data_dir, one_line, read_json, write_atomically
+from charlm_utils.files import bundled_data_dir, one_line, open_regular, read_json, write_atomically
 from charlm_utils.folders import is_unfinished
 from charlm_utils.settings import weight_shapes
 from charlm_utils.vocabulary import Vocabulary
@@ -230,7 +230,7 @@ def name_and_place(folder):
 
 def weights_sha256(folder):
     """Return the SHA-256 of the file of a run's weights, as hexadecimal digits."""
-    with open(folders.run_file(folder, folders.WEIGHTS), "rb") as file:
+    with open_regular(folders.run_file(folder, folders.WEIGHTS)) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -11,7 +11,7 @@ from charlm_utils.files import open_atomically, read_json, remove_leftovers, wri
 
 UNKNOWN = "\ufffd"  # the replacement character: a symbol for all characters that are too rare to be learned
 _CHUNK = 1 << 15  # characters encoded at a time: small enough for the processor's cache
-_LARGEST_FILE = 2**25  # bytes: room for every character that there is
+_LARGEST_FILE = 2**24  # bytes: room for a million characters
 _PIECE = 2**20  # characters of a file that are read at once
 
 

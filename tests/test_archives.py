@@ -1,6 +1,7 @@
 """Archives that no honest program wrote; those that one wrote and a disk damaged are in the tests of checkpoints."""
 
 import io
+import os
 import subprocess
 import sys
 import zipfile
@@ -114,6 +115,12 @@ def test_members_of_one_name_are_refused(tmp_path):
 def test_what_is_no_archive_is_refused(tmp_path, data):
     (tmp_path / "file.npz").write_bytes(data)
     with pytest.raises(ValueError, match="it is not an archive of arrays"):
+        read_arrays(tmp_path / "file.npz", WANTED)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "file.npz")
+    with pytest.raises(ValueError, match="file.npz is not a regular file"):
         read_arrays(tmp_path / "file.npz", WANTED)
 
 

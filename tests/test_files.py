@@ -164,7 +164,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, size):
 
 def test_a_disk_without_space_is_noticed(tmp_path):
     files.check_space(tmp_path, 1)
-    with pytest.raises(OSError, match=f"{tmp_path} needs 1,000,000,000,000.0 MB more on its disk, which has "):
+    with pytest.raises(OSError, match=f"{tmp_path} needs 1,000,000,000,000,000,000 bytes more on its disk, which has "):
         files.check_space(tmp_path, 10**18)
 
 
@@ -275,7 +275,8 @@ def test_json_is_read(tmp_path):
     [
         (b"[" * 200_000, "file is nested too deep"),
         (b'{"a":' * 200_000, "file is nested too deep"),
-        (b" " * 2**20 + b"1", "file is larger than 1,048,576 bytes"),
+        (b" " * 2**22 + b"1", "file is larger than 4,194,304 bytes"),
+        (b"[" + b"{}," * 2**20 + b"1]", "file holds more than 1,000,000 lists"),
         (b"NaN", "NaN is not JSON"),
         (b"[-Infinity]", "-Infinity is not JSON"),
         (b"9" * 5000, "digits"),
@@ -286,7 +287,7 @@ def test_json_is_read(tmp_path):
 def test_json_that_cannot_be_ours_is_refused_in_one_line(tmp_path, data, message):
     (tmp_path / "file").write_bytes(data)
     with pytest.raises(ValueError, match=message) as caught:
-        read_json(tmp_path / "file", 2**20)
+        read_json(tmp_path / "file", 2**22)
     assert "\n" not in str(caught.value)
 
 

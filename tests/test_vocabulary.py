@@ -252,7 +252,7 @@ def test_a_large_vocabulary_with_a_duplicate_is_refused_at_once(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("data", "message"), [("[" * 200_000, "nested too deep"), (" " * 2**25 + "1", "is larger than 33,554,432 bytes")]
+    ("data", "message"), [("[" * 200_000, "nested too deep"), (" " * 2**24 + "1", "is larger than 16,777,216 bytes")]
 )
 def test_a_hostile_file_is_no_vocabulary(tmp_path, data, message):
     (tmp_path / "file").write_text(data)

@@ -1,0 +1,174 @@
+"""Run folders of every kind of ill will: one line, within 2 seconds and 500 MB, and before TensorFlow is imported."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+from charlm_utils.settings import weight_shapes
+
+pytestmark = pytest.mark.slow
+CHARACTERS = list("abc\n")
+MODEL = {"cell": "gru", "units": 3, "embedding_dim": 2}
+RECORD = {"model": MODEL, "provenance": {}}
+LOADER = """
+import json, resource, sys, time
+from charlm_utils.runs import list_runs, load_run
+
+results = {}
+for name in list_runs(sys.argv[1]):
+    start = time.process_time()
+    try:
+        load_run(name, sys.argv[1])
+        message = None
+    except ValueError as error:
+        message = str(error)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    results[name] = [message, time.process_time() - start, peak, "tensorflow" in sys.modules]
+print(json.dumps(results))
+"""
+
+
+def packed(arrays, save=np.savez):
+    buffer = io.BytesIO()
+    save(buffer, **{f"{i:02d}": array for i, array in enumerate(arrays)})
+    return buffer.getvalue()
+
+
+def zeros():
+    return [np.zeros(shape, np.float16) for shape in weight_shapes(len(CHARACTERS), **MODEL)]
+
+
+def member(head, data=b"", method=zipfile.ZIP_STORED):
+    """Return an archive whose first member is one's own, and the others as they must be."""
+    buffer = io.BytesIO(packed(zeros()))
+    with zipfile.ZipFile(buffer) as archive:
+        names = archive.namelist()
+        contents = {name: archive.read(name) for name in names}
+    contents[names[0]] = head + data
+    result = io.BytesIO()
+    with zipfile.ZipFile(result, "w", method) as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    return result.getvalue()
+
+
+def header(shape):
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f2", "fortran_order": False, "shape": shape})
+    return buffer.getvalue()
+
+
+def many_members(count):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for i in range(count):
+            archive.writestr(f"{i}.npy", b"")
+    return buffer.getvalue()
+
+
+def model(**changes):
+    return {"run.json": json.dumps(RECORD | {"model": MODEL | changes})}
+
+
+def vocabulary(characters):
+    return {"vocabulary.json": json.dumps({"characters": characters})}
+
+
+def damaged_weights():
+    arrays = zeros()
+    arrays[3][0, 1] = np.nan
+    return packed(arrays)
+
+
+KINDS = {
+    "json-deep-record": {"run.json": "[" * 200_000},
+    "json-deep-vocabulary": {"vocabulary.json": '{"a":' * 200_000},
+    "json-deep-model": {"run.json": '{"model": ' + "[" * 200_000},
+    "json-dictionaries": {"run.json": "[" + "{}," * 5_000_000 + "1]"},
+    "json-lists": {"vocabulary.json": '{"characters": [' + "[]," * 5_000_000 + "1]}"},
+    "json-strings": {"vocabulary.json": '{"characters": [' + '"ab",' * 3_000_000 + '"c"]}'},
+    "json-numbers": {"vocabulary.json": '{"characters": [' + "1.5," * 4_000_000 + "1]}"},
+    "json-large": {"run.json": '{"model": "' + "x" * 2**25 + '"}'},
+    "json-digits": {"run.json": '{"model": {"units": ' + "9" * 1_000_000 + "}}"},
+    "json-exponent": {"run.json": '{"model": {"units": 1e400}}'},
+    "json-key-of-lines": {"run.json": json.dumps(RECORD | {"model": {"a\nb\x1b[2J": 1}})},
+    "model-of-layers": model(num_layers=1_000_000),
+    "model-of-units": model(units=1_000_000_000),
+    "model-wide-embedding": model(embedding_dim=2**40),
+    "model-that-might-be": model(units=5000),
+    "model-of-bool": model(units=True),
+    "model-of-nan": model(dropout=float("nan")),
+    "model-of-text": model(units="3"),
+    "model-of-list": model(cell=["gru"]),
+    "model-of-dictionary": model(embedding_dim={}),
+    "model-negative": model(num_layers=-1),
+    "model-fraction": model(units=3.0),
+    "model-fast": model(fast="yes"),
+    "model-none": {"run.json": '{"model": null}'},
+    "vocabulary-twice": vocabulary([chr(i) for i in range(0x10000, 0x3FFE0)] + ["\U00010000"]),
+    "vocabulary-large": vocabulary([chr(i) for i in range(0x10000, 0x40000)]),
+    "vocabulary-of-numbers": vocabulary(list(range(4))),
+    "vocabulary-of-words": vocabulary(["word"] * 4),
+    "vocabulary-empty": vocabulary([]),
+    "vocabulary-other": vocabulary(CHARACTERS + ["d"]),
+    "vocabulary-permuted": vocabulary(CHARACTERS[::-1])
+    | {"run.json": json.dumps(RECORD | {"provenance": {"vocabulary_sha256": "0" * 64}})},
+    "weights-declared": {"weights.npz": member(header((50_000_000_000,)))},
+    "weights-bomb": {"weights.npz": member(header((4, 2)), bytes(2**28), zipfile.ZIP_DEFLATED)},
+    "weights-lzma": {"weights.npz": member(header((4, 2)), bytes(16), zipfile.ZIP_LZMA)},
+    "weights-headless": {"weights.npz": member(b"")},
+    "weights-nested-header": {"weights.npz": member(b"\x93NUMPY\x01\x00\x10\x27" + b"(" * 10_000)},
+    "weights-many-members": {"weights.npz": many_members(200_000)},
+    "weights-not-finite": {"weights.npz": damaged_weights()},
+    "weights-of-objects": {"weights.npz": packed([np.array([{}], object)] * 6)},
+    "weights-half": {"weights.npz": packed(zeros())[:-100]},
+    "weights-of-another": {"weights.npz": packed(zeros()[:-1])},
+    "weights-text": {"weights.npz": "not an archive"},
+}
+SPECIAL = [f"{kind}-{name}" for kind in ("pipe", "device", "folder") for name in ("vocabulary.json", "weights.npz")]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """What a process without TensorFlow says of all of them."""
+    place = tmp_path_factory.mktemp("hostile")
+    good = {
+        "run.json": json.dumps(RECORD),
+        "vocabulary.json": json.dumps({"characters": CHARACTERS}),
+        "weights.npz": packed(zeros()),
+    }
+    for kind in [*KINDS, *SPECIAL]:
+        folder = place / kind
+        folder.mkdir()
+        for name, content in (good | KINDS.get(kind, {})).items():
+            (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    for kind in SPECIAL:
+        what, _, name = kind.partition("-")
+        path = place / kind / name
+        path.unlink()
+        if what == "pipe":
+            os.mkfifo(path)
+        elif what == "device":
+            path.symlink_to("/dev/zero")
+        else:
+            path.mkdir()
+    command = [sys.executable, "-c", LOADER, str(place)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *SPECIAL])
+def test_a_hostile_run_is_refused_in_one_line(results, kind):
+    message, seconds, peak, has_tensorflow = results[kind]
+    assert f"{kind} cannot be read: " in message
+    assert message.isprintable()
+    assert len(message) < 500
+    assert seconds < 2
+    assert peak < 500
+    assert not has_tensorflow
