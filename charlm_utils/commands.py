@@ -94,19 +94,11 @@ class Command:
         """Train on a text and write a run."""
         model = _model_settings(options)
         method = Stream(**_given(options, _METHOD), schedule="cosine", keep_best=True)
-        Recipe(corpus="", model=model, method=method, seed=options.seed, min_count=options.min_count)  # checks these
+        recipe = Recipe(corpus="", model=model, method=method, **_chosen(options, ["seed", "min_count", "init_from"]))
         runs.check_free(options.out)  # before a text is read, which may take a download
         own = _own_text(options)
         check_learnable(own.text, own.name)
-        recipe = Recipe(
-            corpus=own.name,
-            model=model,
-            method=method,
-            prime=own.text[:1],
-            seed=options.seed,
-            min_count=options.min_count,
-            init_from=options.init_from,
-        )
+        recipe = dataclasses.replace(recipe, corpus=own.name, prime=own.text[:1])
 
         def on_start(material):
             _warn_of_doubts(own)
@@ -136,7 +128,8 @@ class Command:
             print(f"saving to {folder} on the way; after a stop the same command goes on", flush=True)
         else:
             print(f"going on from {self._folder / folders.CHECKPOINT}: {place} are done", flush=True)
-        _import_tensorflow()
+        with _quiet_import():
+            import tensorflow  # noqa: F401
 
     # evaluate and sample
 
@@ -146,17 +139,17 @@ class Command:
             check("held_out", options.held_out, ShareInside)
         record, vocabulary = _read_run(options.run_dir, "RUN")
         own = _own_text(options)
-        share = options.held_out or record.get("training", {}).get("held_out", 0.1)
+        share = _held_out_share(record) if options.held_out is None else options.held_out
         scored = own.text if options.all else _last_part(own.text, share)
         count = _count_unknown(scored, own, vocabulary, options)
         ids = vocabulary.encode(scored, options.unknown)
         if len(ids) < 2:
             raise ValueError(f"the text to score must have at least 2 known characters, got {len(ids)} of {own.name}")
         _warn_of_doubts(own)
-        _import_tensorflow()
+        run = _load_run(options.run_dir)
         from charlm_utils.evaluation import evaluate
 
-        nats = evaluate(runs.load_run(*runs.name_and_place(options.run_dir)).model, ids)
+        nats = evaluate(run.model, ids)
         line = f"{len(ids) - 1:,} characters: {nats:.4f} nats per character, {bits_per_char(nats):.4f} bits"
         line += f", perplexity {perplexity(nats):.3f}"
         if count:
@@ -186,10 +179,9 @@ class Command:
             first_seed = int(np.random.default_rng().integers(2**31))
         elif first_seed + options.num_samples - 1 >= 2**63:
             raise ValueError(f"--seed must be at most {2**63 - options.num_samples} here, got {first_seed}")
-        _import_tensorflow()
+        run = _load_run(options.run_dir)
         from charlm_utils.sampling import Sampler
 
-        run = runs.load_run(*runs.name_and_place(options.run_dir))
         sampler = Sampler(run.model, run.vocabulary)
         for number in range(options.num_samples):
             if number:
@@ -238,6 +230,20 @@ def _read_run(folder, flag):
         raise ValueError(f"{flag} {folder}: {error}") from error
 
 
+def _load_run(folder):
+    """Return a run with its model; what is wrong with it is noticed before TensorFlow is imported."""
+    with _quiet_import():
+        return runs.load_run(*runs.name_and_place(folder))
+
+
+def _held_out_share(record):
+    """Return the share of its text that a run held out."""
+    training = record.get("training")
+    share = training.get("held_out", 0.1) if isinstance(training, dict) else 0.1
+    check("held_out", share, ShareInside)
+    return share
+
+
 def _last_part(text, share):
     """Return the share of a text that is scored."""
     try:
@@ -273,7 +279,9 @@ def _warn_of_doubts(own):
 def _prime(options):
     """Return the prime, with newlines as texts have them."""
     if options.prime_file is not None:
-        return _read([options.prime_file], options.encoding, "--prime-file").text
+        own = _read([options.prime_file], options.encoding, "--prime-file")
+        _warn_of_doubts(own)
+        return own.text
     if options.encoding is not None:
         raise ValueError("--encoding must go with --prime-file, got --prime")
     return normalize_newlines(options.prime)
@@ -599,21 +607,16 @@ _COMMANDS = {
 # TensorFlow
 
 
-def _import_tensorflow():
-    """Import TensorFlow without a word of its log, which it begins to write before it can be asked not to."""
-    if "tensorflow" in sys.modules:
-        return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _standard_error_closed():
-        import tensorflow  # noqa: F401
-
-
 @contextlib.contextmanager
-def _standard_error_closed():
-    """Send nowhere what libraries write to standard error."""
+def _quiet_import():
+    """Import TensorFlow without a word of its log, which it begins to write before it can be asked not to."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "tensorflow" in sys.modules:
+        yield
+        return
     try:
         kept = os.dup(2)
-    except OSError:  # there is none
+    except OSError:  # there is no standard error
         yield
         return
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -72,7 +72,9 @@ def read_until(process, word):
 
 def test_errors_and_help_are_there_before_tensorflow_is_imported(folder):
     (folder / "taken").mkdir(exist_ok=True)
-    (folder / "taken" / "run.json").write_text("{}")
+    (folder / "taken" / "run.json").write_text('{"model": {"units": 4, "embedding_dim": 3}}')
+    (folder / "taken" / "vocabulary.json").write_text('{"characters": ["a", "b"]}')
+    (folder / "taken" / "weights.npz").write_text("no weights")
     text = ["--text", str(folder / "text.txt")]
     new = ["--out", str(folder / "new")]
     lines = [
@@ -85,7 +87,8 @@ def test_errors_and_help_are_there_before_tensorflow_is_imported(folder):
         ["train", *text, "--out", str(folder / "taken")],
         ["train", *text, "--out", str(folder / "text.txt" / "run")],
         ["evaluate", str(folder / "missing"), *text],
-        ["sample", str(folder / "taken"), "--prime", "a"],
+        ["sample", str(folder / "taken"), "--prime", "b", "--top-k", "3"],
+        ["sample", str(folder / "taken"), "--prime", "b"],
         ["reproduce", "dinos-gru", "--out", str(folder / "text.txt")],
     ]
     code = f"""
