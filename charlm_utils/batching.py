@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from charlm_utils.checks import AVocabulary, Character, Flag, Ids, Rows, Seed, Size, Texts, check, checked
 from charlm_utils.files import iterate_pieces, release_pages
 
 _RELEASE_EVERY = 500  # batches between two releases of a memory-mapped text
 
 
-def cursor_batches(ids, batch_size, time):
+@checked
+def cursor_batches(ids: Ids, batch_size: Size, time: Size):
     """One pass of a cursor over the text: row ``i + 1`` of a batch goes on where row ``i`` ends.
 
     State cannot be carried from one batch to the next in this layout. (S000: the War & Peace tutorial.)
@@ -30,7 +32,6 @@ def cursor_batches(ids, batch_size, time):
     ValueError
         If the ids are not a 1-D array of integers, a size is below 1, or the text does not fill one batch.
     """
-    check_sizes(batch_size=batch_size, time=time)
     ids = check_ids(ids, least=batch_size * time + 1, purpose=f" for batch_size={batch_size} and time={time}")
     per_batch = batch_size * time
     for start in range(0, len(ids) - per_batch, per_batch):
@@ -38,7 +39,8 @@ def cursor_batches(ids, batch_size, time):
         yield window[:-1].reshape(batch_size, time), window[1:].reshape(batch_size, time)
 
 
-def contiguous_batches(ids, batch_size, time):
+@checked
+def contiguous_batches(ids: Ids, batch_size: Size, time: Size):
     """One pass over ``batch_size`` stretches of text side by side: row ``i`` goes on in row ``i`` of the next batch.
 
     This is the layout in which state can be carried from batch to batch. (S001: Anna KaRNNa, with its
@@ -47,7 +49,6 @@ def contiguous_batches(ids, batch_size, time):
 
     Parameters, yields and errors are those of :func:`cursor_batches`.
     """
-    check_sizes(batch_size=batch_size, time=time)
     ids = check_ids(ids, least=batch_size * time + 1, purpose=f" for batch_size={batch_size} and time={time}")
     stretch = (len(ids) - 1) // (batch_size * time) * time
     rows = ids[: batch_size * stretch].reshape(batch_size, stretch)
@@ -58,7 +59,8 @@ def contiguous_batches(ids, batch_size, time):
         yield rows[:, start : start + time], shifted[:, start : start + time]
 
 
-def unrolled_batches(ids, batch_size, num_unrollings):
+@checked
+def unrolled_batches(ids: Ids, batch_size: Size, num_unrollings: Size):
     """One pass of ``batch_size`` cursors, each in its own segment, time first. (S004: LSTM from gates.)
 
     Parameters
@@ -79,7 +81,6 @@ def unrolled_batches(ids, batch_size, num_unrollings):
     ValueError
         As :func:`cursor_batches`, and if a segment is shorter than ``num_unrollings + 1``.
     """
-    check_sizes(batch_size=batch_size, num_unrollings=num_unrollings)
     needed = batch_size * (num_unrollings + 1)
     ids = check_ids(ids, least=needed, purpose=f" for batch_size={batch_size} and num_unrollings={num_unrollings}")
     segment = len(ids) // batch_size
@@ -88,7 +89,8 @@ def unrolled_batches(ids, batch_size, num_unrollings):
         yield segments[start : start + num_unrollings + 1]
 
 
-def context_target_pairs(ids, time):
+@checked
+def context_target_pairs(ids: Ids, time: Size):
     """Every window of ``time`` ids with the id that follows it, without copying the text ``time`` times. (S002.)
 
     Parameters
@@ -108,14 +110,14 @@ def context_target_pairs(ids, time):
     ValueError
         If the ids are not a 1-D array of integers, ``time`` is below 1, or ``n`` is not above ``time``.
     """
-    check_sizes(time=time)
     ids = check_ids(ids, least=time + 1, purpose=f" for time={time}")
     targets = ids[time:].view()
     targets.flags.writeable = False
     return np.lib.stride_tricks.sliding_window_view(ids, time)[:-1], targets
 
 
-def pad_names(names, vocabulary, length=None, pad="\n"):
+@checked
+def pad_names(names: Texts, vocabulary: AVocabulary, length: Size | None = None, pad: Character = "\n"):
     """Encode names as rows of one length, filled up with ``pad`` on the right. (S003: dinosaurs.)
 
     Parameters
@@ -138,7 +140,7 @@ def pad_names(names, vocabulary, length=None, pad="\n"):
         If there are no names, one holds ``pad``, one is not shorter than ``length``, or a character is unknown.
     """
     if not names:
-        raise ValueError("pad_names needs at least one name, got none")
+        raise ValueError("names must hold at least one name, got none")
     longest = max(names, key=len)
     length = len(longest) + 1 if length is None else length
     if len(longest) >= length:
@@ -149,7 +151,8 @@ def pad_names(names, vocabulary, length=None, pad="\n"):
     return vocabulary.encode("".join(name.ljust(length, pad) for name in names)).reshape(len(names), length)
 
 
-def make_dataset(inputs, targets, batch_size, *, shuffle=False, seed=None):
+@checked
+def make_dataset(inputs: Rows, targets: Rows, batch_size: Size, *, shuffle: Flag = False, seed: Seed | None = None):
     """Wrap windows in a ``tf.data`` pipeline: cache, then shuffle (anew in every epoch), then batch.
 
     Parameters
@@ -175,7 +178,7 @@ def make_dataset(inputs, targets, batch_size, *, shuffle=False, seed=None):
     """
     if len(inputs) != len(targets):
         raise ValueError(f"inputs and targets must have as many rows, got {len(inputs)} and {len(targets)}")
-    if not 1 <= batch_size <= len(inputs):
+    if batch_size > len(inputs):
         raise ValueError(f"batch_size must be between 1 and the number of rows, {len(inputs)}, got {batch_size}")
     import tensorflow as tf  # only here, so that counting and batching start at once
 
@@ -185,7 +188,7 @@ def make_dataset(inputs, targets, batch_size, *, shuffle=False, seed=None):
     return dataset.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
 
-def check_ids(ids, *, least=0, vocab_size=None, purpose=""):
+def check_ids(ids, *, least=0, vocab_size=None, purpose="", name="ids"):
     """Return ids as an array, or say what is wrong with them.
 
     Parameters
@@ -198,6 +201,8 @@ def check_ids(ids, *, least=0, vocab_size=None, purpose=""):
         What they must all be below.
     purpose : str
         What they are needed for; it ends the message.
+    name : str
+        What the caller calls them.
 
     Returns
     -------
@@ -210,20 +215,18 @@ def check_ids(ids, *, least=0, vocab_size=None, purpose=""):
         If they are not a 1-D array of integers, too few, or one is not between 0 and ``vocab_size - 1``; it is named
         with its position.
     """
+    check(name, ids, Ids)
     ids = np.asarray(ids)
-    if ids.ndim != 1 or (ids.size and not np.issubdtype(ids.dtype, np.integer)):
-        raise ValueError(f"ids must be a 1-D array of integers, got shape {ids.shape} of {ids.dtype}")
     if len(ids) < least:
-        raise ValueError(f"need at least {least} ids{purpose}, got {len(ids)}")
+        raise ValueError(f"need at least {least} {name}{purpose}, got {len(ids)}")
     if vocab_size is None:
         return ids
     start = 0
     for piece in iterate_pieces(ids):
         for position in (piece.argmin(), piece.argmax()):
             if not 0 <= piece[position] < vocab_size:
-                raise ValueError(
-                    f"ids must be between 0 and {vocab_size - 1}, got {piece[position]} at position {start + position}"
-                )
+                wrong = f"{piece[position]} at position {start + position}"
+                raise ValueError(f"{name} must be between 0 and {vocab_size - 1}, got {wrong}")
         start += len(piece)
     return ids
 

@@ -1,9 +1,21 @@
 """One step of each recurrent cell in NumPy, with the weight layout of Keras: to read, and to test Keras against."""
 
+from typing import Annotated
+
 import numpy as np
 
+from charlm_utils.checks import Kind, Numbers, checked, is_array
 
-def rnn_step(inputs, state, kernel, recurrent_kernel, bias):
+
+def _is_pair(states):
+    return isinstance(states, list | tuple) and len(states) == 2 and all(is_array(state, "iuf") for state in states)
+
+
+_Pair = Annotated[tuple, Kind("a pair (h, c) of arrays of finite numbers", _is_pair)]
+
+
+@checked
+def rnn_step(inputs: Numbers, state: Numbers, kernel: Numbers, recurrent_kernel: Numbers, bias: Numbers):
     """Take one step of a plain recurrent cell, as ``keras.layers.SimpleRNNCell`` does (Elman 1990).
 
     ``state`` becomes ``tanh(inputs @ kernel + state @ recurrent_kernel + bias)``.
@@ -25,14 +37,16 @@ def rnn_step(inputs, state, kernel, recurrent_kernel, bias):
     Raises
     ------
     ValueError
-        If a shape does not fit the others; the message names the argument, the shape it needs and the shape it has.
+        If an argument is no array of finite numbers, or its shape does not fit the others; the message names the
+        argument, the shape it needs and the shape it has.
     """
     inputs, (state,), *weights = _checked(1, inputs, {"state": state}, kernel, recurrent_kernel, bias)
     kernel, recurrent_kernel, bias = weights
     return np.tanh(inputs @ kernel + state @ recurrent_kernel + bias)
 
 
-def gru_step(inputs, state, kernel, recurrent_kernel, bias):
+@checked
+def gru_step(inputs: Numbers, state: Numbers, kernel: Numbers, recurrent_kernel: Numbers, bias: Numbers):
     """Take one step of a gated recurrent unit, as ``keras.layers.GRUCell`` does (Cho et al. 2014).
 
     The update gate z, the reset gate r and the candidate stand side by side, in this order, in the columns of the
@@ -68,7 +82,8 @@ def gru_step(inputs, state, kernel, recurrent_kernel, bias):
     return update * state + (1 - update) * candidate
 
 
-def lstm_step(inputs, states, kernel, recurrent_kernel, bias):
+@checked
+def lstm_step(inputs: Numbers, states: _Pair, kernel: Numbers, recurrent_kernel: Numbers, bias: Numbers):
     """Take one step of a long short-term memory, as ``keras.layers.LSTMCell`` does (Hochreiter and Schmidhuber 1997).
 
     The input gate i, the forget gate f, the candidate and the output gate o stand side by side, in this order, in the
@@ -93,9 +108,6 @@ def lstm_step(inputs, states, kernel, recurrent_kernel, bias):
     ValueError
         As :func:`rnn_step`, and if ``states`` is not a pair.
     """
-    if isinstance(states, np.ndarray) or len(states) != 2:
-        shape = np.shape(states) if isinstance(states, np.ndarray) else f"{len(states)} items"
-        raise ValueError(f"states must be a pair (h, c) of arrays, got {shape}")
     named = {"h of the states": states[0], "c of the states": states[1]}
     inputs, (h, c), kernel, recurrent_kernel, bias = _checked(4, inputs, named, kernel, recurrent_kernel, bias)
     gates = np.split(inputs @ kernel + h @ recurrent_kernel + bias, 4, axis=-1)

@@ -12,18 +12,18 @@ A kind says in words what a value must be, and tells whether one is. It stands i
 
 import functools
 import inspect
-import math
 import os
 import reprlib
 import sys
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 
 LARGEST = 2**31 - 1  # of sizes: what TensorFlow counts with
+_LARGEST_FLOAT = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -51,37 +51,43 @@ def is_integer(value):
 
 
 def is_finite(value):
-    """Whether a value is a number, Python's or NumPy's, that is neither nan nor infinite; a bool is none."""
-    if is_integer(value):
-        return abs(int(value)) <= sys.float_info.max
-    return isinstance(value, float | np.floating) and math.isfinite(value)
+    """Whether a value is a number, Python's or NumPy's, that float32 can hold: not nan, not infinite, and no bool."""
+    if isinstance(value, np.floating):
+        value = float(value)
+    return (is_integer(value) or isinstance(value, float)) and abs(value) <= _LARGEST_FLOAT  # nan compares false
 
 
-def integer(low, high=None):
-    """Return the annotation of an integer from ``low`` on, up to ``high`` where that is given."""
-    if high is not None:
-        words = f"an integer between {low} and {high}"
-        return Annotated[int, Kind(words, lambda value: is_integer(value) and low <= value <= high)]
-    return Annotated[
-        int,
-        Kind(f"an integer of at least {low}", lambda value: is_integer(value) and value >= low),
-        Kind(f"an integer of at most {LARGEST}", lambda value: value <= LARGEST),
-    ]
+def at_least(low):
+    """Return the kind of integers from ``low`` on."""
+    return Kind(f"an integer of at least {low}", lambda value: is_integer(value) and value >= low)
+
+
+def at_most(high):
+    """Return the kind of integers up to ``high``."""
+    return Kind(f"an integer of at most {high}", lambda value: is_integer(value) and value <= high)
+
+
+def integer(low, high):
+    """Return the annotation of an integer between two limits, both included."""
+    words = f"an integer between {low} and {high}"
+    return Annotated[int, Kind(words, lambda value: is_integer(value) and low <= value <= high)]
 
 
 def number(words, allows):
-    """Return the annotation of a finite number: what ``words`` say after "a finite number", and ``allows`` tells."""
-    return Annotated[float, Kind(f"a finite number {words}", lambda value: is_finite(value) and allows(value))]
+    """Return the annotation of a finite number for which ``allows``, which the words describe, is true."""
+    return Annotated[float, Kind(words, lambda value: is_finite(value) and allows(value))]
 
 
-Size = integer(1)
-Count = integer(0)
+Length = Annotated[int, at_least(1)]
+Size = Annotated[int, at_least(1), at_most(LARGEST)]
+Count = Annotated[int, at_least(0), at_most(LARGEST)]
+VocabSize = Annotated[int, at_least(1), at_most(sys.maxunicode + 1)]
 Seed = integer(0, 2**32 - 1)
-Positive = number("above 0", lambda value: value > 0)
-NotNegative = number("of at least 0", lambda value: value >= 0)
-Share = number("between 0 and 1", lambda value: 0 <= value <= 1)
-ShareBelowOne = number("of at least 0 and below 1", lambda value: 0 <= value < 1)
-ShareAboveZero = number("above 0 and at most 1", lambda value: 0 < value <= 1)
+Positive = number("a finite number above 0", lambda value: value > 0)
+NotNegative = number("a finite number of at least 0", lambda value: value >= 0)
+Share = number("a number between 0 and 1", lambda value: 0 <= value <= 1)
+ShareBelowOne = number("a number of at least 0 and below 1", lambda value: 0 <= value < 1)
+ShareAboveZero = number("a number above 0 and at most 1", lambda value: 0 < value <= 1)
 
 
 # arrays
@@ -113,6 +119,7 @@ def is_array(value, types, axes=None):
 Ids = Annotated[np.ndarray, Kind("a 1-D array of integers", lambda value: is_array(value, "iu", axes=1))]
 Numbers = Annotated[np.ndarray, Kind("finite numbers", lambda value: is_array(value, "iuf"))]
 NumberList = Annotated[np.ndarray, Kind("a 1-D array of finite numbers", lambda value: is_array(value, "iuf", axes=1))]
+Rows = Annotated[np.ndarray, Kind("rows of finite numbers", lambda value: is_array(value, "iuf") and np.ndim(value))]
 
 
 # texts and others
@@ -131,9 +138,19 @@ def is_text_list(value):
     return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
 
 
+def is_iterable(value):
+    """Whether a value can be gone through, and is not one string."""
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes)
+
+
+def is_text_or_ids(value):
+    """Whether a value is a string or a row of integers."""
+    return isinstance(value, str) or is_array(value, "iu", axes=1)
+
+
 def choice(*values):
     """Return the annotation of one of a few values."""
-    words = "one of " + ", ".join(repr(value) for value in values)
+    words = "one of " + ", ".join(str(value) for value in values)
     return Annotated[object, Kind(words, lambda value: any(_equals(value, one) for one in values))]
 
 
@@ -150,14 +167,19 @@ def _equals(value, one):
     return isinstance(value, type(one)) and value == one
 
 
+TextOrIds = Annotated[object, Kind("a string or a 1-D array of integers", is_text_or_ids)]
 Flag = Annotated[bool, Kind("True or False", lambda value: isinstance(value, bool | np.bool_))]
 Text = Annotated[str, Kind("a string", lambda value: isinstance(value, str))]
 Character = Annotated[str, Kind("one character", lambda value: isinstance(value, str) and len(value) == 1)]
 Texts = Annotated[list, Kind("a list of strings", is_text_list)]
+ManyTexts = Annotated[Iterable, Kind("strings, and not one string", is_iterable)]
 AnyPath = Annotated[str, Kind("the path of a file or folder", is_path)]
+List = Annotated[list, Kind("a list", lambda value: isinstance(value, list))]
 Mapping = Annotated[dict, Kind("a dictionary", lambda value: isinstance(value, dict))]
 Function = Annotated[Callable, Kind("a function", callable)]
 KerasModel = instance("keras", "Model", "a Keras model")
+KerasLayer = instance("keras", "Layer", "a Keras layer")
+MatplotlibAxes = instance("matplotlib.axes", "Axes", "Matplotlib axes")
 AVocabulary = instance("charlm_utils.vocabulary", "Vocabulary", "a Vocabulary")
 
 

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from charlm_utils.batching import check_sizes
+from charlm_utils.checks import AnyPath, NumberList, Size, Text, TextOrIds, checked, shown
 from charlm_utils.downloads import fetch
 from charlm_utils.files import bundled_data_dir, remove_leftovers, write_atomically
 
@@ -81,7 +81,8 @@ def list_corpora():
     return list(CORPORA)
 
 
-def load_corpus(name, data_dir=None):
+@checked
+def load_corpus(name: Text, data_dir: AnyPath | None = None):
     """Return the normalized text of a corpus: decoded UTF-8, no byte-order mark, ``\\n`` newlines.
 
     The bundled corpora are always at hand. The real ones are read from ``data_dir``, and downloaded into
@@ -115,7 +116,8 @@ def load_corpus(name, data_dir=None):
     return _verified(corpus, read_text(path), f"{path}; delete the file to download it again")
 
 
-def read_text(path, encoding="utf-8"):
+@checked
+def read_text(path: AnyPath, encoding: Text = "utf-8"):
     """Read any text file, with CRLF, CR or LF newlines, with or without a byte-order mark.
 
     Parameters
@@ -173,7 +175,8 @@ def _likely_encoding(data):
     return ", for example encoding=latin-1"
 
 
-def split_corpus(text, fractions=(0.9, 0.1), *, batch_size=1, time=1):
+@checked
+def split_corpus(text: TextOrIds, fractions: NumberList = (0.9, 0.1), *, batch_size: Size = 1, time: Size = 1):
     """Cut a text into contiguous parts, in order; nothing is shuffled and nothing is lost.
 
     Parameters
@@ -196,9 +199,8 @@ def split_corpus(text, fractions=(0.9, 0.1), *, batch_size=1, time=1):
         If the fractions are not positive or do not sum to 1, a size is not an integer of at least 1, the first part
         has fewer than ``batch_size * time + 1`` characters, or another part has fewer than 2.
     """
-    if min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-9:
-        raise ValueError(f"fractions must be positive and sum to 1, got {fractions}")
-    check_sizes(batch_size=batch_size, time=time)
+    if abs(sum(fractions) - 1) > 1e-9 or min(fractions) <= 0:
+        raise ValueError(f"fractions must be positive and sum to 1, got {shown(fractions)}")
     stops, total = [], 0.0
     for fraction in fractions[:-1]:
         total += fraction
@@ -224,7 +226,8 @@ def _what_fits(length, batch_size, time):
     return f"; batch_size={min(batch_size, (length - 1) // time)} and time={time} would fit"
 
 
-def clean_lines(text):
+@checked
+def clean_lines(text: Text):
     """Remove tabs, the blanks at both ends of every line, and lines in which nothing is left.
 
     Indentation and empty lines carry meaning in some texts: see chapter 1 before you use it.
@@ -233,12 +236,14 @@ def clean_lines(text):
     return "\n".join(line for line in lines if line)
 
 
-def reduce_alphabet(text, keep=_SHAKESPEARE_SYMBOLS):
+@checked
+def reduce_alphabet(text: Text, keep: Text = _SHAKESPEARE_SYMBOLS):
     """Lower-case a text and replace everything but a-z and the characters of ``keep`` by a space."""
     return re.sub(f"[^a-z{re.escape(keep)}]", " ", text.lower())
 
 
-def text_sha256(text):
+@checked
+def text_sha256(text: Text):
     """Return the SHA-256 of a text in UTF-8, as hexadecimal digits; lone surrogates are encoded as they are."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

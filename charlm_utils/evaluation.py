@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from charlm_utils.batching import check_ids, check_sizes, context_target_pairs
-from charlm_utils.models import PerModel, forward, state_specs, warn_without_cudnn, zero_states
+from charlm_utils.batching import check_ids, context_target_pairs
+from charlm_utils.checks import Ids, KerasModel, NotNegative, Positive, Size, check, checked, integer
+from charlm_utils.models import PerModel, count_logits, forward, state_specs, warn_without_cudnn, zero_states
 
 _STREAM_TIME = 1000  # characters of a stream that a step takes
 _WINDOW_ROWS = 64  # windows that a step of `nats_in_windows` takes
@@ -13,7 +14,8 @@ _EVALUATION_ROWS = 2000  # windows that a step of `evaluate_windows` takes
 _WARM_UP = 500  # characters that each of several streams reads before it is scored
 
 
-def evaluate(model, ids, rows=1):
+@checked
+def evaluate(model: KerasModel, ids: Ids, rows: Size = 1):
     """Score a text: every character after the first, with the state carried and none dropped.
 
     Parameters
@@ -40,9 +42,7 @@ def evaluate(model, ids, rows=1):
     if rows == 1:
         return float(np.mean(nats_per_position(model, ids), dtype=np.float64))
     ids = check_text(model, ids)
-    check_sizes(rows=rows)
-    if rows > len(ids) - 1:
-        raise ValueError(f"rows must be between 1 and {len(ids) - 1}, got {rows}")
+    check("rows", rows, integer(1, len(ids) - 1))
     return _evaluate_in_rows(model, ids, rows)
 
 
@@ -67,7 +67,8 @@ def _evaluate_in_rows(model, ids, rows):
     return float(total / (len(ids) - 1))
 
 
-def nats_per_position(model, ids):
+@checked
+def nats_per_position(model: KerasModel, ids: Ids):
     """Return -ln p of every character after the first, given all before it, with the state carried.
 
     Parameters
@@ -95,7 +96,8 @@ def nats_per_position(model, ids):
     return np.concatenate(parts)
 
 
-def nats_in_windows(model, ids, time):
+@checked
+def nats_in_windows(model: KerasModel, ids: Ids, time: Size):
     """Return -ln p of every character of windows of ``time``, each read from a zero state.
 
     Parameters
@@ -117,15 +119,15 @@ def nats_in_windows(model, ids, time):
         As :func:`nats_per_position`, or if ``time`` is not between 1 and ``n - 1``.
     """
     ids = check_text(model, ids)
-    if not 1 <= time <= len(ids) - 1:
-        raise ValueError(f"time must be between 1 and {len(ids) - 1}, got {time}")
+    check("time", time, integer(1, len(ids) - 1))
     starts = np.arange((len(ids) - 1) // time) * time
     windows, score = ids[starts[:, None] + np.arange(time + 1)], _score(model)  # (windows, time + 1)
     parts = np.split(windows, range(_WINDOW_ROWS, len(windows), _WINDOW_ROWS))
     return np.concatenate([score(tf.constant(part, tf.int32), zero_states(model, len(part)))[0] for part in parts])
 
 
-def evaluate_windows(model, ids, time):
+@checked
+def evaluate_windows(model: KerasModel, ids: Ids, time: Size):
     """Score a text as a model of windows sees it: each character from the ``time`` before it and a zero state.
 
     Parameters
@@ -158,7 +160,10 @@ def evaluate_windows(model, ids, time):
     return total / len(targets)
 
 
-def nats_while_learning(model, ids, *, learning_rate, time=64, clip_norm=1.0):
+@checked
+def nats_while_learning(
+    model: KerasModel, ids: Ids, *, learning_rate: NotNegative, time: Size = 64, clip_norm: Positive = 1.0
+):
     """Score a text segment by segment and take a step of gradient descent on each segment after it was scored.
 
     No character is predicted with weights that have seen it, but the later ones profit from the earlier ones
@@ -179,14 +184,10 @@ def nats_while_learning(model, ids, *, learning_rate, time=64, clip_norm=1.0):
     Raises
     ------
     ValueError
-        Besides, if the rate is negative, ``time`` is not an integer of at least 1, or the clip norm is not above 0.
+        Besides, if the rate is negative, ``time`` is not an integer of at least 1, the clip norm is not above 0, or a
+        loss is no longer a number.
     """
     ids = check_text(model, ids)
-    if learning_rate < 0:
-        raise ValueError(f"learning_rate must be at least 0, got {learning_rate}")
-    check_sizes(time=time)
-    if clip_norm <= 0:
-        raise ValueError(f"clip_norm must be above 0, got {clip_norm}")
     weights, states, parts = model.get_weights(), zero_states(model, 1), []
     score_and_learn = _compiled_learning(model, keras.optimizers.SGD(float(learning_rate), global_clipnorm=clip_norm))
     try:
@@ -195,7 +196,10 @@ def nats_while_learning(model, ids, *, learning_rate, time=64, clip_norm=1.0):
             parts.append(nats.numpy()[0])
     finally:
         model.set_weights(weights)
-    return np.concatenate(parts)
+    nats = np.concatenate(parts)
+    if not np.all(np.isfinite(nats)):
+        raise ValueError(f"the loss is no longer a number with learning_rate={learning_rate}: lower the learning rate")
+    return nats
 
 
 def _compiled_learning(model, optimizer):
@@ -216,9 +220,9 @@ def _compiled_learning(model, optimizer):
     return score_and_learn
 
 
-def check_text(model, ids):
+def check_text(model, ids, name="ids"):
     """Return the ids of a text if the model can score them; errors are those of ``batching.check_ids``."""
-    return check_ids(ids, least=2, vocab_size=model.output_shape[-1], purpose=" to score a text")
+    return check_ids(ids, least=2, vocab_size=count_logits(model), purpose=" to score a text", name=name)
 
 
 @PerModel

@@ -2,18 +2,23 @@
 
 import numpy as np
 
+from charlm_utils.checks import ManyTexts, NumberList, Numbers, Share, Size, Text, Texts, check, checked
 
-def bits_per_char(nats):
+
+@checked
+def bits_per_char(nats: Numbers):
     """Turn nats per character into bits per character: divide by ln 2."""
-    return nats / np.log(2)
+    return np.asarray(nats) / np.log(2)
 
 
-def perplexity(nats):
+@checked
+def perplexity(nats: Numbers):
     """Turn nats per character into perplexity, e to that power: the number of equally likely choices."""
     return np.exp(nats)
 
 
-def mix_nats(first, second, weight):
+@checked
+def mix_nats(first: Numbers, second: Numbers, weight: Share):
     """Return -ln of the weighted mean of two models' probabilities, from their own -ln p.
 
     Parameters
@@ -28,14 +33,13 @@ def mix_nats(first, second, weight):
     ValueError
         If the weight is out of that range or the shapes differ.
     """
-    if not 0 <= weight <= 1:
-        raise ValueError(f"weight must be between 0 and 1, got {weight}")
     if np.shape(first) != np.shape(second):
         raise ValueError(f"first and second must have one shape, got {np.shape(first)} and {np.shape(second)}")
     return -np.log(weight * np.exp(-np.asarray(first, float)) + (1 - weight) * np.exp(-np.asarray(second, float)))
 
 
-def block_error(nats, block=1000):
+@checked
+def block_error(nats: NumberList, block: Size = 1000):
     """Return the standard error of a mean loss, from the spread of the means of blocks of neighboring characters.
 
     Neighbors are not independent, blocks nearly are. A last, shorter block is left out.
@@ -54,12 +58,13 @@ def block_error(nats, block=1000):
     """
     count = len(nats) // block
     if count < 2:
-        raise ValueError(f"at least 2 blocks of {block} characters are needed, got {len(nats)} characters")
+        raise ValueError(f"nats must hold at least 2 blocks of {block} characters, got {len(nats)} characters")
     means = np.reshape(nats[: count * block], (count, block)).mean(axis=1)
     return float(means.std(ddof=1) / np.sqrt(count))
 
 
-def novel_fraction(samples, known):
+@checked
+def novel_fraction(samples: Texts, known: ManyTexts):
     """Return the share of ``samples`` that do not occur in ``known``, between 0 and 1.
 
     Parameters
@@ -75,12 +80,15 @@ def novel_fraction(samples, known):
         If there are no samples.
     """
     if not samples:
-        raise ValueError("novel_fraction needs at least one sample, got none")
+        raise ValueError("samples must hold at least one sample, got none")
+    known = list(known)
+    check("known", known, Texts)
     known = set(known)
     return sum(sample not in known for sample in samples) / len(samples)
 
 
-def distinct_fraction(samples):
+@checked
+def distinct_fraction(samples: Texts):
     """Return the number of different ``samples`` divided by the number of all, above 0 and at most 1.
 
     Raises
@@ -89,11 +97,12 @@ def distinct_fraction(samples):
         If there are no samples.
     """
     if not samples:
-        raise ValueError("distinct_fraction needs at least one sample, got none")
+        raise ValueError("samples must hold at least one sample, got none")
     return len(set(samples)) / len(samples)
 
 
-def longest_copy(sample, known):
+@checked
+def longest_copy(sample: Text, known: Text):
     """Return the longest piece of ``sample`` that stands word for word in ``known``, the first of equals.
 
     Parameters
@@ -108,7 +117,8 @@ def longest_copy(sample, known):
     return best
 
 
-def novel_ngram_fraction(sample, known, n):
+@checked
+def novel_ngram_fraction(sample: Text, known: Text, n: Size):
     """Return the share of the pieces of ``n`` characters in ``sample`` that do not occur in ``known``.
 
     Parameters
@@ -123,7 +133,7 @@ def novel_ngram_fraction(sample, known, n):
     ValueError
         If ``n`` is out of that range.
     """
-    if not 1 <= n <= len(sample):
+    if n > len(sample):
         raise ValueError(f"n must be between 1 and {len(sample)}, the length of the sample, got {n}")
     seen = {known[i : i + n] for i in range(len(known) - n + 1)}
     return novel_fraction([sample[i : i + n] for i in range(len(sample) - n + 1)], seen)

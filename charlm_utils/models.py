@@ -5,24 +5,60 @@ import inspect
 import warnings
 import weakref
 from dataclasses import dataclass
+from typing import Annotated
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from charlm_utils.batching import check_sizes
+from charlm_utils.batching import check_ids
+from charlm_utils.checks import (
+    Flag,
+    Function,
+    KerasLayer,
+    KerasModel,
+    Kind,
+    ShareBelowOne,
+    Size,
+    Text,
+    VocabSize,
+    checked,
+    choice,
+    instance,
+    is_array,
+    shown,
+)
 from charlm_utils.settings import CELLS, check_cell
 
+_MOST_WEIGHTS = 2**31  # 8 GiB
 
+# Of what is traced into other functions: it needs nothing of AutoGraph, whose translation takes half a second.
+_untranslated = tf.autograph.experimental.do_not_convert
+
+
+def _are_ids(value, axes):
+    """Whether a tensor, symbolic or not, or an array holds integers and has so many axes."""
+    if tf.is_tensor(value):
+        return value.dtype.is_integer and value.shape.rank in (None, axes)
+    return is_array(value, "iu", axes)
+
+
+_Windows = Annotated[tf.Tensor, Kind("integers (batch, time)", lambda value: _are_ids(value, 2))]
+_Row = Annotated[tf.Tensor, Kind("integers (batch,)", lambda value: _are_ids(value, 1))]
+_PreparedSteps = instance("charlm_utils.models", "Prepared", "what prepare_steps returns")
+
+
+@checked
 def build_model(
-    vocab_size,
+    vocab_size: VocabSize,
     *,
-    cell="gru",
-    units=256,
-    num_layers=1,
-    embedding_dim=64,
-    dropout=0.0,
-    fast=False,
-    recurrent_dtype="float32",
+    cell: Text = "gru",
+    units: Size = 256,
+    num_layers: Size = 1,
+    embedding_dim: Size | None = 64,
+    dropout: ShareBelowOne = 0.0,
+    fast: Flag = False,
+    recurrent_dtype: choice("float32", "bfloat16") = "float32",
 ):
     """Build embedding -> recurrent layers (each with dropout on its outputs) -> logits.
 
@@ -52,15 +88,11 @@ def build_model(
     Raises
     ------
     ValueError
-        If the cell is unknown, a size is not an integer of at least 1, the dropout is outside ``0 <= dropout < 1``, or
-        ``recurrent_dtype`` is unknown or given without ``fast``.
+        If the cell is unknown, a size is not an integer of at least 1, the dropout is outside ``0 <= dropout < 1``,
+        ``recurrent_dtype`` is unknown or given without ``fast``, or there would be more than 2**31 weights.
     """
     check_cell(cell, fast, recurrent_dtype)
-    check_sizes(vocab_size=vocab_size, units=units, num_layers=num_layers)
-    if embedding_dim is not None:
-        check_sizes(embedding_dim=embedding_dim)
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
+    _check_weights(vocab_size, units, num_layers, embedding_dim or vocab_size)
     options = {"return_sequences": True, "return_state": True}
     if fast:
         options["recurrent_dtype"] = recurrent_dtype
@@ -74,7 +106,8 @@ def build_model(
     return keras.Model(inputs, keras.layers.Dense(vocab_size, name="logits")(x))
 
 
-def take_weights(model, older):
+@checked
+def take_weights(model: KerasModel, older: KerasModel):
     """Give a model the weights of an older one of the same layers whose vocabulary is the beginning of its own.
 
     What belongs to the older one's characters is copied; rows and columns of new characters stay as they are.
@@ -93,7 +126,21 @@ def take_weights(model, older):
     model.set_weights(weights)
 
 
-def zero_states(model, batch_size):
+def _check_weights(vocab_size, units, num_layers, embedding_dim):
+    """Raise a ``ValueError`` before so many weights are asked for that the process would end without a word."""
+    first = 4 * units * (embedding_dim + units)  # of an LSTM; a GRU has three quarters of them
+    others = (num_layers - 1) * 8 * units**2
+    weights = first + others + vocab_size * (embedding_dim + units)
+    if weights > _MOST_WEIGHTS:
+        raise ValueError(
+            f"units={units}, num_layers={num_layers}, embedding_dim={embedding_dim} and vocab_size={vocab_size} must "
+            f"make at most {_MOST_WEIGHTS:,} weights, got {weights:,}"
+        )
+
+
+@_untranslated
+@checked
+def zero_states(model: KerasModel, batch_size: Size):
     """Return the state before the first character: per recurrent layer a list of zeros ``(batch_size, units)``.
 
     They have the type that the layer computes in: float32, unless the model was built for mixed precision.
@@ -110,7 +157,9 @@ def state_specs(model):
     return tf.nest.map_structure(lambda x: tf.TensorSpec((None, x.shape[-1]), x.dtype), zero_states(model, 1))
 
 
-def forward(model, inputs, states, training=False):
+@_untranslated
+@checked
+def forward(model: KerasModel, inputs: _Windows, states, training: Flag = False):
     """Run a model over a window, from given states to new ones.
 
     Works for any chain of Keras layers of which the recurrent ones return sequences, whether built by
@@ -137,9 +186,11 @@ def forward(model, inputs, states, training=False):
     Raises
     ------
     ValueError
-        If the model is no chain, masks characters, reads backwards or has no recurrent layer that returns sequences.
+        If the model is no chain, masks characters, reads backwards or has no recurrent layer that returns sequences,
+        or inputs or states are not of the shape and kind that it takes.
     """
     layers = chain_of_layers(model)
+    _check_inputs(layers, "inputs", inputs, states)
     x, new_states, states = inputs, [], iter(states)
     if _takes_table(layers):
         table = layers[1].project(layers[0].embeddings)
@@ -155,13 +206,16 @@ def forward(model, inputs, states, training=False):
     return tf.cast(x, tf.float32), new_states
 
 
-def step(model, ids, states, prepared=None):
+@_untranslated
+@checked
+def step(model: KerasModel, ids: _Row, states, prepared: _PreparedSteps | None = None):
     """Run a model over one character per row: ids ``(batch,)`` to float32 logits ``(batch, vocab)`` and new states.
 
     In a loop, :func:`prepare_steps` called before it saves every step work that is always the same. Errors are those
     of :func:`forward`.
     """
     layers = chain_of_layers(model)
+    _check_inputs(layers, "ids", ids, states)
     prepared = prepared or prepare_steps(model)
     x, rows, new_states, states = ids, None, [], iter(states)
     if prepared.table is not None:
@@ -185,6 +239,31 @@ def step(model, ids, states, prepared=None):
     return tf.cast(x, tf.float32), new_states
 
 
+def _check_inputs(layers, name, ids, states):
+    """Raise a ``ValueError`` if an id has no row in the embedding, or the states are not those of the layers."""
+    rows = np.shape(ids)[0] if not tf.is_tensor(ids) else ids.shape[0]
+    if tf.executing_eagerly() and isinstance(layers[0], keras.layers.Embedding):
+        check_ids(np.ravel(ids), vocab_size=layers[0].input_dim, name=name)
+    wanted = []
+    for layer in layers:
+        if isinstance(layer, keras.layers.RNN):
+            wanted.append([tf.TensorShape((rows, size)) for size in tf.nest.flatten(layer.cell.state_size)])
+    try:
+        given = [[tf.TensorShape(part.shape) for part in state] for state in states]
+    except (AttributeError, TypeError, ValueError):
+        given = None
+    if given is None or not _are_compatible(given, wanted):
+        raise ValueError(f"states must be as zero_states gives them, of shapes {wanted}, got {shown(given or states)}")
+
+
+def _are_compatible(given, wanted):
+    """Whether lists of lists of shapes agree, where both are known."""
+    if [len(state) for state in given] != [len(state) for state in wanted]:
+        return False
+    pairs = zip(tf.nest.flatten(given), tf.nest.flatten(wanted), strict=True)
+    return all(one.is_compatible_with(other) for one, other in pairs)
+
+
 @dataclass(frozen=True)
 class Prepared:
     """What :func:`step` needs at every character and :func:`prepare_steps` computed once.
@@ -202,7 +281,9 @@ class Prepared:
     weights: list
 
 
-def prepare_steps(model):
+@_untranslated
+@checked
+def prepare_steps(model: KerasModel):
     """Return the :class:`Prepared` of a model, for the weights that it has now."""
     layers = chain_of_layers(model)
     weights = [layer.loop_weights() if getattr(layer, "is_fast", False) else None for layer in layers]
@@ -210,7 +291,8 @@ def prepare_steps(model):
     return Prepared(table, weights)
 
 
-def recurrent_layers(model):
+@checked
+def recurrent_layers(model: KerasModel):
     """Return the recurrent layers of a model, in order.
 
     Raises
@@ -221,7 +303,8 @@ def recurrent_layers(model):
     return [layer for layer in chain_of_layers(model) if isinstance(layer, keras.layers.RNN)]
 
 
-def chain_of_layers(model):
+@checked
+def chain_of_layers(model: KerasModel):
     """Return the layers of a model without its input, in order, those of a model inside of it included.
 
     Raises
@@ -242,7 +325,26 @@ def chain_of_layers(model):
     return layers
 
 
-def describe_layers(model):
+@checked
+def count_logits(model: KerasModel):
+    """Return for how many characters a model gives logits.
+
+    Raises
+    ------
+    ValueError
+        If its output is not one array with a fixed number of columns.
+    """
+    try:
+        shape = model.output_shape
+    except AttributeError as error:  # not built, or a class of its own
+        raise ValueError(f"the model {model.name!r} has no output yet: give it an Input") from error
+    if not isinstance(shape, tuple) or len(shape) < 2 or not isinstance(shape[-1], int):
+        raise ValueError(f"the model {model.name!r} must give logits (batch, time, vocab), got shape {shape}")
+    return shape[-1]
+
+
+@checked
+def describe_layers(model: KerasModel):
     """Return a value that changes when a layer of a model or one of its settings changes, and not with the weights.
 
     What was compiled for a model is good for as long as this stays equal.
@@ -270,7 +372,8 @@ class PerModel:
         and not the model, or the model would live for ever.
     """
 
-    def __init__(self, make):
+    @checked
+    def __init__(self, make: Function):
         self._make = make
         self._kept = weakref.WeakKeyDictionary()
 
@@ -284,7 +387,8 @@ class PerModel:
         return kept[1]
 
 
-def why_no_cudnn(layer):
+@checked
+def why_no_cudnn(layer: KerasLayer):
     """Say which setting keeps a recurrent layer from running through cuDNN on a GPU; None if nothing does.
 
     The conditions are those that Keras checks (``keras.layers.GRU`` and ``keras.layers.LSTM``).
@@ -309,7 +413,8 @@ def why_no_cudnn(layer):
     return None
 
 
-def warn_without_cudnn(model):
+@checked
+def warn_without_cudnn(model: KerasModel):
     """Warn where there is a GPU and a recurrent layer of a model cannot run through cuDNN, and say which setting it is.
 
     :func:`forward` does so by itself; this is for what calls a model or its ``fit`` directly.

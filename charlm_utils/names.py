@@ -6,12 +6,14 @@ TensorFlow is imported by what needs it.
 import numpy as np
 
 from charlm_utils.batching import pad_names
+from charlm_utils.checks import AVocabulary, KerasModel, NotNegative, Seed, Share, Size, Text, Texts, checked
 
 PADDING = -1  # the target that counts for nothing
 END = "\n"  # stands before and after every name
 
 
-def split_names(text, *, held_out=0.1, seed=0):
+@checked
+def split_names(text: Text, *, held_out: Share = 0.1, seed: Seed = 0):
     """Cut a list of names, one per line, into names to learn and names to score.
 
     A name that stands twice counts once, so that none is on both sides. The order is drawn from the seed, since
@@ -45,7 +47,8 @@ def split_names(text, *, held_out=0.1, seed=0):
     return shuffled[count:], shuffled[:count]
 
 
-def name_windows(names, vocabulary, length=None):
+@checked
+def name_windows(names: Texts, vocabulary: AVocabulary, length: Size | None = None):
     """Turn names into inputs and targets for ``fit``.
 
     Every name is preceded by a newline, the start symbol, and followed by one, which the model must predict. After
@@ -84,7 +87,8 @@ def names_loss():
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PADDING)
 
 
-def evaluate_names(model, names, vocabulary):
+@checked
+def evaluate_names(model: KerasModel, names: Texts, vocabulary: AVocabulary):
     """Score names, each from a zero state, start symbol first.
 
     Parameters
@@ -100,17 +104,34 @@ def evaluate_names(model, names, vocabulary):
     -------
     float
         Mean over all characters of the names and the newline after each, in nats per character.
+
+    Raises
+    ------
+    ValueError
+        As :func:`name_windows`, or if the vocabulary is not as large as the model's.
     """
     import tensorflow as tf
 
     from charlm_utils.models import warn_without_cudnn
+    from charlm_utils.sampling import check_vocabulary
 
+    check_vocabulary(model, vocabulary)
     inputs, targets = name_windows(names, vocabulary)
     warn_without_cudnn(model)
     return float(names_loss()(targets, model(tf.constant(inputs))))
 
 
-def write_names(model, vocabulary, count, *, prime="", temperature=1.0, seed=None, longest=40):
+@checked
+def write_names(
+    model: KerasModel,
+    vocabulary: AVocabulary,
+    count: Size,
+    *,
+    prime: Text = "",
+    temperature: NotNegative = 1.0,
+    seed=None,
+    longest: Size = 40,
+):
     """Draw names from a model that was trained with :func:`name_windows`.
 
     Parameters

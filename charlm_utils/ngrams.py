@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from charlm_utils.batching import check_ids, check_sizes
+from charlm_utils.batching import check_ids
+from charlm_utils.checks import Flag, Ids, Positive, Seed, Size, VocabSize, checked, choice
 
 SMOOTHINGS = ("kneser-ney", "witten-bell", "add-k")
 
@@ -53,16 +54,13 @@ class NgramModel:
     [0.2, 0.6, 0.2]
     """
 
-    def __init__(self, order, smoothing="kneser-ney", k=1.0):
-        check_sizes(order=order)
-        if smoothing not in SMOOTHINGS:
-            raise ValueError(f"smoothing must be one of {', '.join(SMOOTHINGS)}, got {smoothing!r}")
-        if not 0 < k < np.inf:
-            raise ValueError(f"k must be above 0 and finite, got {k}")
+    @checked
+    def __init__(self, order: Size, smoothing: choice(*SMOOTHINGS) = "kneser-ney", k: Positive = 1.0):
         self.order, self.smoothing, self.k = order, smoothing, k
         self.vocab_size = self.discounts = self._levels = None
 
-    def fit(self, ids, vocab_size):
+    @checked
+    def fit(self, ids: Ids, vocab_size: VocabSize):
         """Count a text; what was counted before is forgotten.
 
         Parameters
@@ -82,26 +80,23 @@ class NgramModel:
         ValueError
             If ``ids`` is not a 1-D array of integers from 0 to ``vocab_size - 1``, or is too short.
         """
-        check_sizes(vocab_size=vocab_size)
-        ids = check_ids(ids, least=self.order, vocab_size=vocab_size, purpose=f" for order {self.order}").astype(
-            np.int64
-        )
         kneser_ney = self.smoothing == "kneser-ney"
         levels, discounts = [], []
         for context_keys, entry_keys, counts in count_ngrams(ids, vocab_size, self.order, kneser_ney):
             contexts = entry_keys // vocab_size
             if kneser_ney:
                 discounts.append(estimate_discounts(counts))
-                smoothed = discount_counts(contexts, counts, discounts[-1])
+                smoothed = _discount_counts(contexts, counts, discounts[-1])
             else:
                 added = np.bincount(contexts) if self.smoothing == "witten-bell" else self.k * vocab_size
-                smoothed = add_to_counts(contexts, counts, added)
+                smoothed = _add_to_counts(contexts, counts, added)
             levels.append(_Level(context_keys, entry_keys, *smoothed))
         self.vocab_size, self._levels = vocab_size, levels
         self.discounts = np.array(discounts) if discounts else None
         return self
 
-    def target_probabilities(self, ids):
+    @checked
+    def target_probabilities(self, ids: Ids):
         """Return the probability of each character after the first, given those before it: float64 ``(n - 1,)``.
 
         Raises
@@ -109,19 +104,20 @@ class NgramModel:
         ValueError, RuntimeError
             If ``ids`` is not a 1-D array of at least 2 integers below ``vocab_size``, or ``fit`` was not called.
         """
-        ids = self._fitted_checked(ids, 2, " to score a text")
+        ids = self._fitted_checked(ids, 2, " to score a text", "ids")
         p = np.full(len(ids), 1 / self.vocab_size)
         contexts = np.zeros(len(ids), np.int64)  # number of the context before each character, -1 if unseen
         for length, level in enumerate(self._levels[: len(ids)]):
             if length:
-                contexts = find_keys(level.context_keys, contexts[1:], ids[:-length], self.vocab_size)
-            entries = find_keys(level.entry_keys, contexts, ids[length:], self.vocab_size)
+                contexts = _find_keys(level.context_keys, contexts[1:], ids[:-length], self.vocab_size)
+            entries = _find_keys(level.entry_keys, contexts, ids[length:], self.vocab_size)
             lower = self._lower(p[length:])
             mixed = level.backoff[contexts] * lower + np.where(entries < 0, 0, level.share[entries])
             p[length:] = np.where(contexts < 0, lower, mixed)  # (n - length,)
         return p[1:]
 
-    def nats_per_char(self, ids):
+    @checked
+    def nats_per_char(self, ids: Ids):
         """Return the mean of -ln p over all characters after the first, in nats per character.
 
         The first ones are guessed from as many characters as stand before them. Parameters and errors are those of
@@ -142,12 +138,12 @@ class NgramModel:
         ValueError, RuntimeError
             If ``context`` is not a 1-D array of integers from 0 to ``vocab_size - 1``, or ``fit`` was not called.
         """
-        context = self._fitted_checked(context, 0, "")[::-1]  # the nearest character first
+        context = self._fitted_checked(context, 0, "", "context")[::-1]  # the nearest character first
         p = np.full(self.vocab_size, 1 / self.vocab_size)
         number = np.zeros((), np.int64)
         for length, level in enumerate(self._levels[: len(context) + 1]):
             if length:
-                number = find_keys(level.context_keys, number, context[length - 1], self.vocab_size)
+                number = _find_keys(level.context_keys, number, context[length - 1], self.vocab_size)
             p = self._lower(p)
             if number >= 0:
                 first = number * self.vocab_size
@@ -156,7 +152,8 @@ class NgramModel:
                 p[level.entry_keys[entries] - first] += level.share[entries]
         return p
 
-    def sample(self, length, prime=(), *, seed=None):
+    @checked
+    def sample(self, length: Size, prime: Ids = (), *, seed: Seed | None = None):
         """Continue a text, one character at a time, each drawn from ``probabilities``.
 
         Parameters
@@ -178,8 +175,7 @@ class NgramModel:
         ValueError, RuntimeError
             If the length is not an integer of at least 1, or as :meth:`probabilities` says.
         """
-        check_sizes(length=length)
-        primed = self._fitted_checked(prime, 0, "")
+        primed = self._fitted_checked(prime, 0, "", "prime")
         ids = np.concatenate([primed, np.zeros(length, np.int64)])
         draw = np.random.default_rng(seed)
         for t in range(len(primed), len(ids)):
@@ -191,13 +187,14 @@ class NgramModel:
         """Return what the share of a context is mixed with: the shorter context's ``p``, for add-k the same for all."""
         return np.full(p.shape, 1 / self.vocab_size) if self.smoothing == "add-k" else p
 
-    def _fitted_checked(self, ids, least, purpose):
+    def _fitted_checked(self, ids, least, purpose, name):
         if self._levels is None:
             raise RuntimeError("the model has counted nothing yet: call fit first")
-        return check_ids(ids, least=least, vocab_size=self.vocab_size, purpose=purpose).astype(np.int64)
+        return check_ids(ids, least=least, vocab_size=self.vocab_size, purpose=purpose, name=name).astype(np.int64)
 
 
-def count_ngrams(ids, vocab_size, order, continuation=False):
+@checked
+def count_ngrams(ids: Ids, vocab_size: VocabSize, order: Size, continuation: Flag = False):
     """Count what follows every context of 0, 1, ... ``order - 1`` characters, by sorting integers.
 
     Contexts of one length are numbered. A context one character longer is a pair of numbers: that of the shorter
@@ -206,7 +203,7 @@ def count_ngrams(ids, vocab_size, order, continuation=False):
     Parameters
     ----------
     ids : numpy.ndarray
-        int64 ``(n,)``, from 0 to ``vocab_size - 1``, with ``n >= order``.
+        Integers ``(n,)``, from 0 to ``vocab_size - 1``, with ``n >= order``.
     vocab_size, order : int
         Both at least 1.
     continuation : bool
@@ -218,7 +215,13 @@ def count_ngrams(ids, vocab_size, order, continuation=False):
     list of tuple of numpy.ndarray
         For every length ``(context_keys, entry_keys, counts)``, all int64: sorted keys ``(contexts,)``; sorted keys
         ``(entries,)`` of the pairs seen, ``context * vocab_size + next``; and how often, at least once.
+
+    Raises
+    ------
+    ValueError
+        If the ids are not integers from 0 to ``vocab_size - 1``, or fewer than ``order``.
     """
+    ids = check_ids(ids, least=order, vocab_size=vocab_size, purpose=f" for order {order}").astype(np.int64)
     levels = []
     numbers = np.zeros(len(ids), np.int64)  # of the context before each character
     context_keys, first = np.zeros(1, np.int64), 0
@@ -238,7 +241,8 @@ def count_ngrams(ids, vocab_size, order, continuation=False):
     return levels
 
 
-def estimate_discounts(counts):
+@checked
+def estimate_discounts(counts: Ids):
     """Estimate how much modified Kneser-Ney takes off counts of 1, of 2, and of 3 and more.
 
     With n_i the number of counts equal to i and Y = n_1 / (n_1 + 2 n_2), the discounts are
@@ -254,7 +258,15 @@ def estimate_discounts(counts):
     -------
     numpy.ndarray
         float64 ``(3,)``, with 0 < D_i <= i.
+
+    Raises
+    ------
+    ValueError
+        If the counts are not a 1-D array of integers of at least 1.
     """
+    counts = np.asarray(counts)
+    if counts.min(initial=1) < 1:
+        raise ValueError(f"counts must be at least 1, got {counts.min()}")
     ones, twos, threes, fours = (np.sum(counts == i) for i in (1, 2, 3, 4))
     with np.errstate(divide="ignore", invalid="ignore"):
         y = ones / (ones + 2 * twos)
@@ -263,7 +275,7 @@ def estimate_discounts(counts):
     return np.where((found > 0) & (found <= limits), found, limits / 2)  # a comparison with nan is false
 
 
-def discount_counts(contexts, counts, discounts):
+def _discount_counts(contexts, counts, discounts):
     """Take ``discounts`` ``(3,)`` off the counts and give what is taken to the shorter context (Kneser-Ney).
 
     Parameters
@@ -285,17 +297,17 @@ def discount_counts(contexts, counts, discounts):
     return (counts - taken) / totals[contexts], np.bincount(contexts, taken) / totals
 
 
-def add_to_counts(contexts, counts, added):
+def _add_to_counts(contexts, counts, added):
     """Add events to every context and give them to the shorter context (Witten-Bell) or to all characters (add-k).
 
-    Parameters and result are those of :func:`discount_counts`, with ``added`` in place of the discounts: events added
+    Parameters and result are those of :func:`_discount_counts`, with ``added`` in place of the discounts: events added
     to each context, one number or ``(contexts,)``.
     """
     totals = np.bincount(contexts, counts) + added  # (contexts,)
     return counts / totals[contexts], added / totals
 
 
-def find_keys(keys, numbers, characters, vocab_size):
+def _find_keys(keys, numbers, characters, vocab_size):
     """Find the pairs ``numbers * vocab_size + characters`` in sorted ``keys``.
 
     Returns

@@ -5,6 +5,7 @@ import json
 
 import tensorflow as tf
 
+from charlm_utils.checks import AVocabulary, KerasModel, List, Size, Text, checked
 from charlm_utils.models import forward, zero_states
 from charlm_utils.sampling import generate
 from charlm_utils.vocabulary import visible
@@ -21,7 +22,8 @@ class Player:
         Per written character a pair: its stand-in and the likeliest ``[character, probability]`` pairs.
     """
 
-    def __init__(self, text, steps):
+    @checked
+    def __init__(self, text: Text, steps: List):
         self.text, self.steps = text, steps
 
     def __repr__(self):
@@ -36,7 +38,8 @@ class Player:
         )
 
 
-def play(model, vocabulary, prime, length, *, most=5, **settings):
+@checked
+def play(model: KerasModel, vocabulary: AVocabulary, prime: Text, length: Size, *, most: Size = 5, **settings):
     """Write a text and keep, for every character, the probabilities that it was drawn from.
 
     Parameters
@@ -54,13 +57,16 @@ def play(model, vocabulary, prime, length, *, most=5, **settings):
     Raises
     ------
     ValueError
-        As ``generate``.
+        As ``generate``, or if several texts are asked for.
     """
+    if settings.get("num_samples") is not None:
+        raise ValueError(f"num_samples must be None, since one text is played, got {settings['num_samples']}")
     text = generate(model, vocabulary, prime, length, **settings)
+    written = len(text) - len(vocabulary.encode(prime, settings.get("unknown", "error")))  # fewer after a stop
     logits, _ = forward(model, tf.constant(vocabulary.encode(text)[None, :-1]), zero_states(model, 1))
-    top = tf.math.top_k(tf.nn.softmax(logits[0, -length:]), min(most, len(vocabulary)))  # (length, most)
+    top = tf.math.top_k(tf.nn.softmax(logits[0, -written:]), min(most, len(vocabulary)))  # (written, most)
     choices = [
         [[visible(vocabulary.characters[i]), round(float(p), 2)] for i, p in zip(ids, probabilities, strict=True)]
         for ids, probabilities in zip(top.indices.numpy(), top.values.numpy(), strict=True)
     ]
-    return Player(text, list(zip(map(visible, text[-length:]), choices, strict=True)))
+    return Player(text, list(zip(map(visible, text[-written:]), choices, strict=True)))

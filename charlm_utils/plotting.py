@@ -3,6 +3,19 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+from charlm_utils.checks import (
+    Ids,
+    List,
+    Mapping,
+    MatplotlibAxes,
+    NumberList,
+    Numbers,
+    Size,
+    Text,
+    Texts,
+    check,
+    checked,
+)
 from charlm_utils.vocabulary import visible
 
 # Okabe and Ito's palette: told apart by readers with any color vision, on white and on black.
@@ -28,7 +41,8 @@ def use_book_style():
     )
 
 
-def plot_history(history, ax=None, label=""):
+@checked
+def plot_history(history: Mapping, ax: MatplotlibAxes | None = None, label: Text = ""):
     """Draw the losses that ``train`` returns over the epochs.
 
     Parameters
@@ -43,11 +57,18 @@ def plot_history(history, ax=None, label=""):
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If the losses are not lists of finite numbers.
     """
+    parts = {part: history.get(part, []) for part in ("train", "validation")}
+    for part, losses in parts.items():
+        check(f"history[{part!r}]", losses, NumberList)
     ax = ax or plt.gca()
-    for part, style in (("train", "--"), ("validation", "-")):
-        losses = history.get(part) or []
-        if losses:
+    for (part, losses), style in zip(parts.items(), ("--", "-"), strict=True):
+        if len(losses):
             ax.plot(range(1, len(losses) + 1), losses, style, marker="o", ms=3, label=f"{label} {part}".strip())
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set(xlabel="epoch", ylabel="nats per character")
@@ -55,7 +76,8 @@ def plot_history(history, ax=None, label=""):
     return ax
 
 
-def plot_next_character(probabilities, characters, ax=None, most=12):
+@checked
+def plot_next_character(probabilities: Numbers, characters: Text, ax: MatplotlibAxes | None = None, most: Size = 12):
     """Draw the likeliest next characters as bars.
 
     Parameters
@@ -76,11 +98,15 @@ def plot_next_character(probabilities, characters, ax=None, most=12):
     Raises
     ------
     ValueError
-        If there are not as many probabilities as characters.
+        If there are not as many probabilities as characters, or one is negative.
     """
     probabilities = np.asarray(probabilities)
     if probabilities.shape != (len(characters),):
-        raise ValueError(f"need one probability for each of {len(characters)} characters, got {probabilities.shape}")
+        raise ValueError(
+            f"probabilities must be one for each of {len(characters)} characters, got {probabilities.shape}"
+        )
+    if probabilities.min(initial=0) < 0:
+        raise ValueError(f"probabilities must be at least 0, got {probabilities.min()}")
     ax = ax or plt.gca()
     order = np.argsort(-probabilities, kind="stable")[:most]
     ax.bar([visible(characters[i]) for i in order], probabilities[order])
@@ -88,7 +114,8 @@ def plot_next_character(probabilities, characters, ax=None, most=12):
     return ax
 
 
-def plot_windows(rows, ax=None, colors=None):
+@checked
+def plot_windows(rows: Texts, ax: MatplotlibAxes | None = None, colors: List | None = None):
     """Draw rows of characters as a grid of boxes, so that one can see which character goes where.
 
     Parameters
@@ -103,7 +130,16 @@ def plot_windows(rows, ax=None, colors=None):
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there is no row, or no number for a box.
     """
+    if not rows:
+        raise ValueError("rows must hold at least one string, got none")
+    if colors is not None:
+        _check_colors(colors, rows)
     ax = ax or plt.gca()
     for y, row in enumerate(rows):
         for x, character in enumerate(row):
@@ -123,3 +159,13 @@ def plot_windows(rows, ax=None, colors=None):
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     return ax
+
+
+def _check_colors(colors, rows):
+    """Raise a ``ValueError`` unless there is an integer for every character of the rows."""
+    if len(colors) != len(rows):
+        raise ValueError(f"colors must be one list for each of {len(rows)} rows, got {len(colors)}")
+    for y, row in enumerate(rows):
+        check(f"colors[{y}]", colors[y], Ids)
+        if len(colors[y]) != len(row):
+            raise ValueError(f"colors[{y}] must be one number for each of {len(row)} characters, got {len(colors[y])}")

@@ -3,6 +3,8 @@
 import contextlib
 import os
 
+from charlm_utils.checks import NotNegative, checked
+
 SCALES = ("reduced", "full")
 
 
@@ -53,7 +55,8 @@ def describe_session():
     return line
 
 
-def tolerance(least):
+@checked
+def tolerance(least: NotNegative):
     """Return by how much two ways to compute the same thing with a network may differ.
 
     A GPU may multiply in TensorFloat-32, which keeps 10 of float32's 23 bits after the leading one: 1e-3, relative to

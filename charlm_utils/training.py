@@ -2,18 +2,33 @@
 
 import contextlib
 import math
-import numbers
 import time as clock
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Annotated
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from charlm_utils.batching import check_sizes, contiguous_batches
+from charlm_utils.batching import contiguous_batches
 from charlm_utils.checkpoints import Progress, checksum, load_checkpoint, save_checkpoint
+from charlm_utils.checks import (
+    AnyPath,
+    Flag,
+    Function,
+    Ids,
+    KerasModel,
+    Kind,
+    Length,
+    NotNegative,
+    Positive,
+    Seed,
+    Size,
+    check,
+    checked,
+)
 from charlm_utils.evaluation import check_text, evaluate
 from charlm_utils.files import remove_leftovers
 from charlm_utils.jitter import start_jitter
@@ -23,7 +38,20 @@ _READ_EVERY = 10  # steps between two looks at the losses; each look waits until
 _SAVE_SECONDS = 30  # between two saves at most, where steps are slow and one process trains alone
 
 
-def set_seed(seed):
+def _is_optimizer(value):
+    return isinstance(value, keras.optimizers.Optimizer)
+
+
+def _is_strategy(value):
+    return isinstance(value, tf.distribute.Strategy)
+
+
+_Optimizer = Annotated[keras.optimizers.Optimizer, Kind("a Keras optimizer", _is_optimizer)]
+_Strategy = Annotated[tf.distribute.Strategy, Kind("a tf.distribute.Strategy", _is_strategy)]
+
+
+@checked
+def set_seed(seed: Seed):
     """Seed Python, NumPy and TensorFlow; the same seed and settings then give the same weights on one machine.
 
     With the environment variable ``CHARLM_JITTER``, a size such as 1e-6, the weights are moved by a relative noise of
@@ -35,14 +63,13 @@ def set_seed(seed):
     ValueError
         If the seed is not an integer between 0 and 2**32 - 1, or ``CHARLM_JITTER`` not a number between 0 and 0.001.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-        raise ValueError(f"seed must be an integer between 0 and {2**32 - 1}, got {seed!r}")
     keras.utils.set_random_seed(int(seed))
     tf.compat.v1.set_random_seed(int(seed))  # that of the graph, inside of one
     start_jitter()
 
 
-def count_steps(num_ids, *, batch_size, time, epochs):
+@checked
+def count_steps(num_ids: Length, *, batch_size: Size, time: Size, epochs: Size):
     """Return the number of steps that :func:`train` takes on ``num_ids`` ids: batches of a pass times passes.
 
     Raises
@@ -50,7 +77,6 @@ def count_steps(num_ids, *, batch_size, time, epochs):
     ValueError
         If a size is not an integer of at least 1, or the ids do not fill one batch.
     """
-    check_sizes(num_ids=num_ids, batch_size=batch_size, time=time, epochs=epochs)
     batches = (num_ids - 1) // (batch_size * time)
     if batches < 1:
         raise ValueError(
@@ -59,7 +85,8 @@ def count_steps(num_ids, *, batch_size, time, epochs):
     return epochs * batches
 
 
-def cosine_decay(learning_rate, num_ids, *, batch_size, time, epochs):
+@checked
+def cosine_decay(learning_rate: Positive, num_ids: Length, *, batch_size: Size, time: Size, epochs: Size):
     """Return a learning rate that falls along half a cosine to zero over all steps of a training.
 
     The schedule is that of Loshchilov and Hutter (2017) without restarts: after step ``k`` of ``n`` the rate is
@@ -83,29 +110,29 @@ def cosine_decay(learning_rate, num_ids, *, batch_size, time, epochs):
     ValueError
         If the rate is not a finite number above 0, or as :func:`count_steps`.
     """
-    _check_positive("learning_rate", learning_rate)
     steps = count_steps(num_ids, batch_size=batch_size, time=time, epochs=epochs)
     return keras.optimizers.schedules.CosineDecay(float(learning_rate), steps)
 
 
+@checked
 def train(
-    model,
-    ids,
+    model: KerasModel,
+    ids: Ids,
     *,
-    batch_size,
-    time,
-    epochs,
-    validation_ids=None,
-    optimizer=None,
-    clip_norm=5.0,
-    progress=True,
-    checkpoint=None,
-    save_every=500,
-    on_epoch_end=None,
-    keep_best=False,
-    patience=None,
-    log_dir=None,
-    strategy=None,
+    batch_size: Size,
+    time: Size,
+    epochs: Size,
+    validation_ids: Ids | None = None,
+    optimizer: _Optimizer | None = None,
+    clip_norm: Positive | None = 5.0,
+    progress: Flag = True,
+    checkpoint: AnyPath | None = None,
+    save_every: Size = 500,
+    on_epoch_end: Function | None = None,
+    keep_best: Flag = False,
+    patience: Size | None = None,
+    log_dir: AnyPath | None = None,
+    strategy: _Strategy | None = None,
 ):
     """Fit a model to a text by truncated back-propagation through time, with the state carried along.
 
@@ -173,25 +200,19 @@ def train(
         While training: if the loss, a weight or the validation loss is no longer a number. The checkpoint then
         holds the last state in which all of them were.
     """
-    check_sizes(batch_size=batch_size, time=time, epochs=epochs, save_every=save_every)
     if patience is not None:
-        check_sizes(patience=patience)
         keep_best = True
     if keep_best and validation_ids is None:
         raise ValueError("keep_best and patience need validation_ids")
-    if clip_norm is not None:
-        _check_positive("clip_norm", clip_norm)
     ids = check_text(model, ids)
     if validation_ids is not None:
-        validation_ids = check_text(model, validation_ids)
+        validation_ids = check_text(model, validation_ids, "validation_ids")
     replicas = _OneReplica() if strategy is None else _Replicas(strategy)
     if optimizer is None:
         with replicas.scope():
             optimizer = keras.optimizers.Adam(0.002)
     replicas.check(model, optimizer, batch_size)
-    rate = _current_rate(optimizer)
-    if not 0 <= rate < math.inf:
-        raise ValueError(f"the learning rate must be a finite number of at least 0, got {rate}")
+    check("the learning rate", _current_rate(optimizer), NotNegative)
     loop = _Loop(model, ids, validation_ids, (batch_size, time), optimizer, clip_norm, keep_best, replicas)
     if checkpoint:
         loop.keep(Path(checkpoint), save_every)
@@ -370,11 +391,6 @@ def _describe(model):
     return settings
 
 
-def _check_positive(name, value):
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value < math.inf:
-        raise ValueError(f"{name} must be a finite number above 0, got {value!r}")
-
-
 def _current_rate(optimizer):
     """Return the learning rate of an optimizer's next step; a schedule's, too."""
     return float(tf.convert_to_tensor(optimizer.learning_rate).numpy())
@@ -393,7 +409,8 @@ def _finite(value, what, where):
     return value
 
 
-def compiled_step(model, optimizer, clip_norm):
+@checked
+def compiled_step(model: KerasModel, optimizer: _Optimizer, clip_norm: Positive | None):
     """Return a compiled step: inputs, targets and states in; loss and new states out; weights updated."""
     optimizer.build(model.trainable_variables)
 

@@ -104,10 +104,9 @@ def test_every_window_is_a_text_of_its_own_and_no_target_is_scored_twice(sharp_m
         np.testing.assert_allclose(row, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("time", [0, 48])
-def test_windows_longer_than_the_text_are_refused(sharp_model, time):
-    with pytest.raises(ValueError, match=f"time must be between 1 and 47, got {time}"):
-        nats_in_windows(sharp_model, LONG[:48], time)
+def test_windows_longer_than_the_text_are_refused(sharp_model):
+    with pytest.raises(ValueError, match="time must be an integer between 1 and 47, got 48"):
+        nats_in_windows(sharp_model, LONG[:48], 48)
     assert nats_in_windows(sharp_model, LONG[:48], 47).shape == (1, 47)
 
 
@@ -210,9 +209,9 @@ def test_a_text_that_repeats_itself_is_learned_while_it_is_scored(learner):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"learning_rate": -0.1}, "learning_rate must be at least 0, got -0.1"),
+        ({"learning_rate": -0.1}, "learning_rate must be a finite number of at least 0, got -0.1"),
         ({"time": 0}, "time must be an integer of at least 1, got 0"),
-        ({"clip_norm": 0}, "clip_norm must be above 0, got 0"),
+        ({"clip_norm": 0}, "clip_norm must be a finite number above 0, got 0"),
     ],
 )
 def test_what_is_out_of_range_is_refused(learner, settings, message):

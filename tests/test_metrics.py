@@ -68,7 +68,7 @@ def test_distinct_fraction_counts_each_text_once(samples, share):
 
 
 def test_distinct_fraction_of_no_samples_is_refused():
-    with pytest.raises(ValueError, match="distinct_fraction needs at least one sample, got none"):
+    with pytest.raises(ValueError, match="samples must hold at least one sample, got none"):
         distinct_fraction([])
 
 
@@ -105,10 +105,11 @@ def test_the_share_of_new_ngrams_counts_every_piece():
     assert novel_ngram_fraction("abab", "ab", 2) == 1 / 3
 
 
-@pytest.mark.parametrize("n", [0, 4])
-def test_ngrams_longer_than_the_sample_are_refused(n):
-    with pytest.raises(ValueError, match=f"n must be between 1 and 3, the length of the sample, got {n}"):
-        novel_ngram_fraction("abc", "abc", n)
+def test_ngrams_longer_than_the_sample_are_refused():
+    with pytest.raises(ValueError, match="n must be between 1 and 3, the length of the sample, got 4"):
+        novel_ngram_fraction("abc", "abc", 4)
+    with pytest.raises(ValueError, match="n must be an integer of at least 1, got 0"):
+        novel_ngram_fraction("abc", "abc", 0)
 
 
 def test_mixed_probabilities_are_averaged_and_their_ends_are_the_models():
@@ -121,7 +122,7 @@ def test_mixed_probabilities_are_averaged_and_their_ends_are_the_models():
 
 @pytest.mark.parametrize("weight", [-0.1, 1.1, np.nan])
 def test_a_weight_that_is_no_share_is_refused(weight):
-    with pytest.raises(ValueError, match=f"weight must be between 0 and 1, got {weight}"):
+    with pytest.raises(ValueError, match=f"weight must be a number between 0 and 1, got {weight}"):
         mix_nats([1.0], [1.0], weight)
     with pytest.raises(ValueError, match=r"must have one shape, got \(1,\) and \(2,\)"):
         mix_nats([1.0], [1.0, 2.0], 0.5)
@@ -132,5 +133,5 @@ def test_the_error_of_a_mean_comes_from_its_blocks():
     assert block_error(np.append(nats, 100.0), block=5) == pytest.approx(np.std([1, 3, 2, 2], ddof=1) / 2)
     independent = np.random.default_rng(0).normal(0, 2, 200_000)
     assert block_error(independent, block=100) == pytest.approx(2 / np.sqrt(200_000), rel=0.1)
-    with pytest.raises(ValueError, match="at least 2 blocks of 1000 characters are needed, got 1999 characters"):
+    with pytest.raises(ValueError, match="nats must hold at least 2 blocks of 1000 characters, got 1999 characters"):
         block_error(nats=np.zeros(1999))

@@ -328,9 +328,9 @@ def test_by_default_one_gru_of_256_over_an_embedding_of_64():
         ({"vocab_size": 0}, "vocab_size must be an integer of at least 1, got 0"),
         ({"units": 2.5}, "units must be an integer of at least 1, got 2.5"),
         ({"num_layers": 0}, "num_layers must be an integer of at least 1, got 0"),
-        ({"embedding_dim": -1}, "embedding_dim must be an integer of at least 1, got -1"),
-        ({"dropout": -0.1}, "dropout must be at least 0 and below 1, got -0.1"),
-        ({"dropout": 1}, "dropout must be at least 0 and below 1, got 1"),
+        ({"embedding_dim": -1}, "embedding_dim must be an integer of at least 1 or None, got -1"),
+        ({"dropout": -0.1}, "dropout must be a number of at least 0 and below 1, got -0.1"),
+        ({"dropout": 1}, "dropout must be a number of at least 0 and below 1, got 1"),
     ],
 )
 def test_build_model_refuses_what_is_out_of_range(settings, message):

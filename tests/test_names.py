@@ -174,10 +174,10 @@ def test_names_are_drawn_from_the_seed(model):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"count": 0}, "num_samples must be an integer of at least 1, got 0"),
+        ({"count": 0}, "count must be an integer of at least 1, got 0"),
         ({"count": 1, "prime": "x"}, "unknown character 'x'"),
-        ({"count": 1, "temperature": -1}, "temperature must be at least 0"),
-        ({"count": 1, "longest": 0}, "length must be an integer of at least 1, got 0"),
+        ({"count": 1, "temperature": -1}, "temperature must be a finite number of at least 0, got -1"),
+        ({"count": 1, "longest": 0}, "longest must be an integer of at least 1, got 0"),
     ],
 )
 def test_write_names_refuses_what_is_out_of_range(model, settings, message):
