@@ -229,10 +229,3 @@ def check_ids(ids, *, least=0, vocab_size=None, purpose="", name="ids"):
                 raise ValueError(f"{name} must be between 0 and {vocab_size - 1}, got {wrong}")
         start += len(piece)
     return ids
-
-
-def check_sizes(**sizes):
-    """Raise a ``ValueError`` that names the first size which is not an integer of at least 1."""
-    for name, size in sizes.items():
-        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-            raise ValueError(f"{name} must be an integer of at least 1, got {size!r}")

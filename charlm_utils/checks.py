@@ -93,8 +93,8 @@ ShareAboveZero = number("a number above 0 and at most 1", lambda value: 0 < valu
 # arrays
 
 
-def is_array(value, types, axes=None):
-    """Whether NumPy makes of a value an array of one of the types, finite, with so many axes or with any number.
+def is_array(value, types, axes=None, infinite=False):
+    """Whether NumPy makes of a value an array of one of the types, without nan, with so many axes or any number.
 
     Parameters
     ----------
@@ -104,6 +104,8 @@ def is_array(value, types, axes=None):
         Letters of NumPy's kinds: ``i`` signed, ``u`` unsigned, ``f`` floating.
     axes : int, optional
         Their number.
+    infinite : bool
+        Whether infinite numbers will do.
     """
     try:
         array = np.asarray(value)
@@ -113,7 +115,11 @@ def is_array(value, types, axes=None):
         return False
     if array.size == 0 and isinstance(value, list | tuple):  # NumPy takes an empty list to be one of floats
         return True
-    return array.dtype.kind in types and (array.dtype.kind != "f" or bool(np.all(np.isfinite(array))))
+    if array.dtype.kind not in types:
+        return False
+    if array.dtype.kind != "f":
+        return True
+    return not np.any(np.isnan(array) if infinite else ~np.isfinite(array))
 
 
 Ids = Annotated[np.ndarray, Kind("a 1-D array of integers", lambda value: is_array(value, "iu", axes=1))]
@@ -255,5 +261,5 @@ def shown(value):
         return f"shape {tuple(value.shape)} of {value.dtype}"
     try:
         return " ".join(_SHORT.repr(value).split())
-    except ValueError:  # an integer of thousands of digits
-        return f"an integer of {value.bit_length()} bits"
+    except ValueError:  # Python does not write out an integer of thousands of digits
+        return f"one of type {type(value).__name__} and thousands of digits"

@@ -25,6 +25,8 @@ import warnings
 import keras
 import tensorflow as tf
 
+from charlm_utils.checks import Size, checked, choice
+
 LARGEST_TABLE = 256  # rows; the gradient of a lookup in the loop takes time in proportion to them
 BLOCK = 20  # steps of the backward loop whose gradients are added to those of the weights in one product
 # TensorFlow asks the processor whether oneDNN can multiply in bfloat16. Where the variable ONEDNN_MAX_CPU_ISA keeps
@@ -145,10 +147,9 @@ class FastRNN(keras.layers.RNN):
 class _FastGated(FastRNN):
     """What :class:`FastGRU` and :class:`FastLSTM` share; it stands before a layer of Keras."""
 
-    def __init__(self, *args, recurrent_dtype="float32", **kwargs):
-        if recurrent_dtype not in ("float32", "bfloat16"):
-            raise ValueError(f"recurrent_dtype must be 'float32' or 'bfloat16', got {recurrent_dtype!r}")
-        super().__init__(*args, **kwargs)
+    @checked
+    def __init__(self, units: Size, *args, recurrent_dtype: choice("float32", "bfloat16") = "float32", **kwargs):
+        super().__init__(units, *args, **kwargs)
         self.recurrent_dtype = recurrent_dtype
         self._require("activation", keras.activations.tanh)
         self._require("recurrent_activation", keras.activations.sigmoid)

@@ -8,15 +8,29 @@ characters, so that a seed means the same text whichever loop runs.
 
 import inspect
 from dataclasses import fields
+from typing import Annotated
 
 import numpy as np
 import tensorflow as tf
 
-from charlm_utils.batching import check_sizes
-from charlm_utils.checks import check
+from charlm_utils.checks import (
+    AVocabulary,
+    Count,
+    Flag,
+    KerasModel,
+    Kind,
+    Size,
+    Text,
+    VocabSize,
+    checked,
+    choice,
+    instance,
+    is_array,
+)
 from charlm_utils.models import (
     PerModel,
     Prepared,
+    count_logits,
     forward,
     prepare_steps,
     step,
@@ -71,18 +85,31 @@ def _tensors(settings):
     return tf.constant(temperature, tf.float32), values if on else None
 
 
-def check_vocabulary(model, vocabulary):
+@checked
+def check_vocabulary(model: KerasModel, vocabulary: AVocabulary):
     """Raise a ``ValueError`` if a model has not as many logits as the vocabulary has characters."""
-    if model.output_shape[-1] != len(vocabulary):
-        raise ValueError(
-            f"the model gives {model.output_shape[-1]} logits, but the vocabulary has {len(vocabulary)} characters"
-        )
+    logits = count_logits(model)
+    if logits != len(vocabulary):
+        raise ValueError(f"the model gives {logits} logits, but the vocabulary has {len(vocabulary)} characters")
 
 
 # filters as functions from logits to logits
 
 
-def apply_temperature(logits, temperature):
+def _are_logits(value):
+    """Whether a tensor, symbolic or not, or an array holds logits ``(..., vocab)``; some may be minus infinity."""
+    if tf.is_tensor(value) and not tf.executing_eagerly():
+        return value.dtype.is_floating and value.shape.rank != 0
+    return is_array(value, "iuf", infinite=True) and np.ndim(value) > 0
+
+
+_Logits = Annotated[tf.Tensor, Kind("logits (..., vocab)", _are_logits)]
+_Unknown = choice("error", "skip")
+_KeptLoops = instance("charlm_utils.models", "PerModel", "a PerModel")
+
+
+@checked
+def apply_temperature(logits: _Logits, temperature):
     """Divide logits by a temperature: below 1 sharpens the distribution, above 1 flattens it.
 
     Parameters
@@ -101,7 +128,7 @@ def apply_temperature(logits, temperature):
     Raises
     ------
     ValueError
-        If the temperature is negative or not finite.
+        If the temperature is negative or not finite, or a logit is no number.
     """
     logits = tf.convert_to_tensor(logits, tf.float32)
     DrawSettings(temperature=temperature).check(logits.shape[-1])
@@ -112,7 +139,8 @@ def apply_temperature(logits, temperature):
     return (logits - tf.where(overflows, largest, 0.0)) / temperature
 
 
-def keep_top_k(logits, k):
+@checked
+def keep_top_k(logits: _Logits, k):
     """Keep the ``k`` largest logits (the first of equals) and set the others to minus infinity.
 
     Parameters and result are those of :func:`apply_temperature`, with ``k`` between 1 and ``vocab``.
@@ -125,7 +153,8 @@ def keep_top_k(logits, k):
     return _filter_logits(logits, "top_k", k)
 
 
-def keep_top_p(logits, p):
+@checked
+def keep_top_p(logits: _Logits, p):
     """Keep the smallest set of largest logits whose probabilities reach ``p``; the rest become minus infinity.
 
     Nucleus sampling (Holtzman et al. 2020). The most likely character always stays, and ``p = 1`` keeps all.
@@ -139,7 +168,8 @@ def keep_top_p(logits, p):
     return _filter_logits(logits, "top_p", p)
 
 
-def keep_min_p(logits, p):
+@checked
+def keep_min_p(logits: _Logits, p):
     """Keep the logits whose probability is at least ``p`` times the largest; the rest become minus infinity.
 
     Min-p sampling (Nguyen et al. 2024): few characters stay where the model is sure, many where it is not. ``p = 0``
@@ -168,7 +198,8 @@ def _filter_logits(logits, name, value):
 # the noise, and one draw
 
 
-def block_length(num_samples, vocab_size):
+@checked
+def block_length(num_samples: Size, vocab_size: VocabSize):
     """Return for how many characters noise is drawn at once: ``BLOCK``, or fewer where that would be too many numbers.
 
     It is a multiple of ``CHUNK`` or smaller than ``CHUNK``.
@@ -177,7 +208,8 @@ def block_length(num_samples, vocab_size):
     return length - length % CHUNK if length > CHUNK else length
 
 
-def gumbel_noise(seed, block, num_samples, vocab_size):
+@checked
+def gumbel_noise(seed: DrawSeed, block: Count, num_samples: Size, vocab_size: VocabSize):
     """Return the noise that decides the characters of one block of a text.
 
     Block ``b`` holds the characters from place ``b * length`` on, with ``length = block_length(num_samples,
@@ -355,7 +387,8 @@ class Sampler:
         If the vocabulary is not as large as the model's.
     """
 
-    def __init__(self, model, vocabulary, *, loops=None):
+    @checked
+    def __init__(self, model: KerasModel, vocabulary: AVocabulary, *, loops: _KeptLoops | None = None):
         check_vocabulary(model, vocabulary)
         self._model = model
         self._vocabulary = vocabulary
@@ -367,16 +400,17 @@ class Sampler:
         return self._loops(self._model).traces
 
     @_with_settings
+    @checked
     def generate(
         self,
-        prime,
-        length,
+        prime: Text,
+        length: Size,
         *,
-        seed=None,
-        num_samples=None,
-        unknown="error",
+        seed: DrawSeed | None = None,
+        num_samples: Size | None = None,
+        unknown: _Unknown = "error",
         stop="",
-        stream=False,
+        stream: Flag = False,
         **settings,
     ):
         """Continue a text with characters drawn from the model: :func:`generate` without its first two arguments."""
@@ -386,7 +420,6 @@ class Sampler:
             pieces = self.serve(request)
             return _shown(pieces) if stream else "".join(pieces)
         request.check(self._vocabulary)
-        check_sizes(num_samples=num_samples)
         if stream:
             raise ValueError(f"stream=True shows one text; num_samples must be None, got {num_samples}")
         return self._texts(request, int(num_samples))
@@ -492,17 +525,18 @@ _SHARED_LOOPS = PerModel(_Loops)  # of all models that `generate` has met and th
 
 
 @_with_settings
+@checked
 def generate(
-    model,
-    vocabulary,
-    prime,
-    length,
+    model: KerasModel,
+    vocabulary: AVocabulary,
+    prime: Text,
+    length: Size,
     *,
-    seed=None,
-    num_samples=None,
-    unknown="error",
+    seed: DrawSeed | None = None,
+    num_samples: Size | None = None,
+    unknown: _Unknown = "error",
     stop="",
-    stream=False,
+    stream: Flag = False,
     **settings,
 ):
     """Continue a text with characters drawn from a model, in compiled loops that are kept as long as the model lives.
@@ -549,7 +583,17 @@ def generate(
     return sampler.generate(prime, length, **options, **settings)
 
 
-def generate_windows(model, vocabulary, prime, length, *, time, temperature=1.0, seed=None):
+@checked
+def generate_windows(
+    model: KerasModel,
+    vocabulary: AVocabulary,
+    prime: Text,
+    length: Size,
+    *,
+    time: Size,
+    temperature=1.0,
+    seed: DrawSeed | None = None,
+):
     """Continue a text, each character drawn after reading the last ``time`` characters from a zero state.
 
     Parameters
@@ -582,11 +626,8 @@ def generate_windows(model, vocabulary, prime, length, *, time, temperature=1.0,
     settings.check(len(vocabulary))
     check_vocabulary(model, vocabulary)
     ids = vocabulary.encode(prime)
-    check_sizes(length=length, time=time)
     if len(ids) < time:
         raise ValueError(f"the prime must hold at least {time} characters, got {len(ids)}: {prime!r}")
-    if seed is not None:
-        check("seed", seed, DrawSeed)
     seed = _drawn_seed(seed)
     warn_without_cudnn(model)
     temperature, _ = _tensors(settings)

@@ -9,7 +9,19 @@ from typing import Annotated
 
 import numpy as np
 
-from charlm_utils.checks import Flag, Kind, ShareBelowOne, Size, Text, Texts, check, checked, choice, is_integer
+from charlm_utils.checks import (
+    Flag,
+    Kind,
+    ShareBelowOne,
+    Size,
+    Text,
+    Texts,
+    check,
+    checked,
+    choice,
+    is_integer,
+    shown,
+)
 
 # kinds of recurrent layers
 
@@ -182,9 +194,9 @@ class Setting:
         wanted = numbers.Integral if self.kind is int else numbers.Real
         if not isinstance(value, wanted) or isinstance(value, bool):
             words = "a whole number" if self.kind is int else "a number"
-            raise ValueError(f"{name} must be {words} {limits}, got {value!r}")
+            raise ValueError(f"{name} must be {words} {limits}, got {shown(value)}")
         if not self.allows(value, vocab_size):
-            raise ValueError(f"{name} must be {limits}, got {value}")
+            raise ValueError(f"{name} must be {limits}, got {shown(value)}")
 
     def tensor(self, value):
         """Return a value in the type in which the loops take it."""

@@ -1,5 +1,3 @@
-import re
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +5,6 @@ from hypothesis import strategies as st
 
 from charlm_utils.batching import (
     check_ids,
-    check_sizes,
     context_target_pairs,
     contiguous_batches,
     cursor_batches,
@@ -209,13 +206,6 @@ def test_a_foreign_id_is_found_far_into_a_long_text():
     assert check_ids(ids, vocab_size=8) is ids
     with pytest.raises(ValueError, match=f"between 0 and 6, got 7 at position {2**20 + 7}$"):
         check_ids(ids, vocab_size=7)
-
-
-@pytest.mark.parametrize("size", [0, -1, 2.0, "3", None, True, np.float32(2)])
-def test_what_is_no_size_is_refused_by_name(size):
-    with pytest.raises(ValueError, match=f"^length must be an integer of at least 1, got {re.escape(repr(size))}$"):
-        check_sizes(width=1, length=size)
-    check_sizes(width=1, length=np.int64(2))
 
 
 @pytest.mark.parametrize("batches", GENERATORS)
