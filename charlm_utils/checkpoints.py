@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from charlm_utils.archives import OtherArrays, read_arrays, read_string
+from charlm_utils.checks import AnyPath, Ids, List, Mapping, SomeProgress, Variables, checked
 from charlm_utils.files import check_space, iterate_pieces, one_line, open_atomically
 
 _LONGEST_PLACE = 2**24  # characters of JSON in a checkpoint
@@ -42,7 +43,8 @@ class Progress:
     seconds: float = 0.0
 
 
-def checksum(ids):
+@checked
+def checksum(ids: Ids):
     """Return the CRC-32 of a text's ids ``(n,)`` as 32-bit integers; a memory-mapped text is read piece by piece."""
     crc = 0
     for piece in iterate_pieces(np.asarray(ids)):
@@ -50,7 +52,8 @@ def checksum(ids):
     return crc
 
 
-def save_checkpoint(path, variables, progress, settings):
+@checked
+def save_checkpoint(path: AnyPath, variables: Variables, progress: SomeProgress, settings: Mapping):
     """Write a checkpoint atomically: a reader finds the old file or the new one, never half of one.
 
     Parameters
@@ -85,7 +88,8 @@ def save_checkpoint(path, variables, progress, settings):
             check_space(path.parent, file.tell())
 
 
-def load_checkpoint(path, variables, states, settings):
+@checked
+def load_checkpoint(path: AnyPath, variables: Variables, states: List, settings: Mapping):
     """Put the variables back to what they were and return where the training stood.
 
     Nothing is assigned unless everything fits.

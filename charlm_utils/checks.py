@@ -93,8 +93,8 @@ ShareAboveZero = number("a number above 0 and at most 1", lambda value: 0 < valu
 # arrays
 
 
-def is_array(value, types, axes=None, infinite=False):
-    """Whether NumPy makes of a value an array of one of the types, without nan, with so many axes or any number.
+def is_array(value, types, axes=None, minus_infinity=False):
+    """Whether NumPy makes of a value an array of one of the types, finite, with so many axes or any number.
 
     Parameters
     ----------
@@ -104,8 +104,8 @@ def is_array(value, types, axes=None, infinite=False):
         Letters of NumPy's kinds: ``i`` signed, ``u`` unsigned, ``f`` floating.
     axes : int, optional
         Their number.
-    infinite : bool
-        Whether infinite numbers will do.
+    minus_infinity : bool
+        Whether minus infinity will do, as a logit for example.
     """
     try:
         array = np.asarray(value)
@@ -119,7 +119,7 @@ def is_array(value, types, axes=None, infinite=False):
         return False
     if array.dtype.kind != "f":
         return True
-    return not np.any(np.isnan(array) if infinite else ~np.isfinite(array))
+    return bool(np.all(np.isfinite(array) | (minus_infinity & (array == -np.inf))))
 
 
 Ids = Annotated[np.ndarray, Kind("a 1-D array of integers", lambda value: is_array(value, "iu", axes=1))]
@@ -149,6 +149,16 @@ def is_iterable(value):
     return isinstance(value, Iterable) and not isinstance(value, str | bytes)
 
 
+def are_variables(value):
+    """Whether a value is a list of variables, of Keras or TensorFlow."""
+    return isinstance(value, list | tuple) and all(hasattr(item, "assign") and hasattr(item, "shape") for item in value)
+
+
+def are_characters(value):
+    """Whether a value is a string or a list of strings."""
+    return isinstance(value, str) or is_text_list(value)
+
+
 def is_text_or_ids(value):
     """Whether a value is a string or a row of integers."""
     return isinstance(value, str) or is_array(value, "iu", axes=1)
@@ -174,18 +184,24 @@ def _equals(value, one):
 
 
 TextOrIds = Annotated[object, Kind("a string or a 1-D array of integers", is_text_or_ids)]
+HowUnknown = choice("error", "skip", "replace")
 Flag = Annotated[bool, Kind("True or False", lambda value: isinstance(value, bool | np.bool_))]
 Text = Annotated[str, Kind("a string", lambda value: isinstance(value, str))]
 Character = Annotated[str, Kind("one character", lambda value: isinstance(value, str) and len(value) == 1)]
+Characters = Annotated[str, Kind("a string or a list of characters", are_characters)]
 Texts = Annotated[list, Kind("a list of strings", is_text_list)]
 ManyTexts = Annotated[Iterable, Kind("strings, and not one string", is_iterable)]
 AnyPath = Annotated[str, Kind("the path of a file or folder", is_path)]
+Variables = Annotated[list, Kind("a list of variables", are_variables)]
 List = Annotated[list, Kind("a list", lambda value: isinstance(value, list))]
 Mapping = Annotated[dict, Kind("a dictionary", lambda value: isinstance(value, dict))]
 Function = Annotated[Callable, Kind("a function", callable)]
 KerasModel = instance("keras", "Model", "a Keras model")
 KerasLayer = instance("keras", "Layer", "a Keras layer")
 MatplotlibAxes = instance("matplotlib.axes", "Axes", "Matplotlib axes")
+ARun = instance("charlm_utils.runs", "Run", "a Run, which load_run gives")
+ARecipe = instance("charlm_utils.reproduce", "Recipe", "a Recipe")
+SomeProgress = instance("charlm_utils.checkpoints", "Progress", "a Progress")
 AVocabulary = instance("charlm_utils.vocabulary", "Vocabulary", "a Vocabulary")
 
 

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 from charlm_utils.checkpoints import read_place
+from charlm_utils.checks import AnyPath, checked
 from charlm_utils.files import claimed, read_json, remove_leftovers, write_atomically
 
 RECORD = "run.json"
@@ -38,7 +39,8 @@ def holds_run(folder):
     return run_file(folder, RECORD).is_file()
 
 
-def is_unfinished(folder):
+@checked
+def is_unfinished(folder: AnyPath):
     """Whether a training was stopped in a folder and can go on there."""
     return stopped_at(folder) is not None
 

@@ -14,7 +14,26 @@ from typing import ClassVar
 import numpy as np
 
 from charlm_utils.batching import context_target_pairs
-from charlm_utils.checks import Positive, Seed, ShareBelowOne, Size, check, checked, integer, number
+from charlm_utils.checks import (
+    AnyPath,
+    ARecipe,
+    ARun,
+    Flag,
+    Function,
+    Mapping,
+    NotNegative,
+    Positive,
+    Seed,
+    ShareBelowOne,
+    Size,
+    Text,
+    check,
+    checked,
+    choice,
+    instance,
+    integer,
+    number,
+)
 from charlm_utils.corpora import clean_lines, load_corpus, reduce_alphabet, split_corpus, text_sha256
 from charlm_utils.names import evaluate_names, name_windows, names_loss, split_names, write_names
 from charlm_utils.runs import (
@@ -59,13 +78,13 @@ class ModelSettings:
         If there is no such cell, a size is out of its range, or the dropout is outside ``0 <= dropout < 1``.
     """
 
-    cell: str = "gru"
+    cell: Text = "gru"
     units: Size = 256
     num_layers: Layers = 1
     embedding_dim: Size | None = 64
     dropout: ShareBelowOne = 0.0
-    fast: bool = False
-    recurrent_dtype: str = "float32"
+    fast: Flag = False
+    recurrent_dtype: choice("float32", "bfloat16") = "float32"
 
     def __post_init__(self):
         check_cell(self.cell, self.fast, self.recurrent_dtype)
@@ -136,7 +155,7 @@ class Method:
     batch_size: Size
     epochs: Size
     learning_rate: Positive
-    optimizer: str = "Adam"
+    optimizer: Text = "Adam"
     clip_value: Positive | None = None
 
     def split(self, text):
@@ -226,17 +245,15 @@ class Stream(Method):
 
     name: ClassVar[str] = "stream"
     time: Size
-    schedule: str | None = None
+    schedule: choice("cosine", "staircase") | None = None
     stair: Size | None = None
     clip_norm: Positive | None = 5.0
-    validate: bool = True
-    keep_best: bool = False
+    validate: Flag = True
+    keep_best: Flag = False
     patience: Size | None = None
     held_out: ShareInside = 0.1
 
     def __post_init__(self):
-        if self.schedule not in (None, "cosine", "staircase"):
-            raise ValueError(f"schedule must be None, 'cosine' or 'staircase', got {self.schedule!r}")
         if self.schedule == "staircase":
             check("stair", self.stair, Size)
 
@@ -468,15 +485,15 @@ class Recipe:
         new ones of the text come after them.
     """
 
-    corpus: str
-    model: ModelSettings
-    method: Method
-    preparation: str = "none"
-    prime: str = "\n"
-    temperature: float = 0.8
+    corpus: Text
+    model: instance("charlm_utils.reproduce", "ModelSettings", "ModelSettings")
+    method: instance("charlm_utils.reproduce", "Method", "a Method")
+    preparation: Text = "none"
+    prime: Text = "\n"
+    temperature: NotNegative = 0.8
     seed: Seed = 0
     min_count: Size | None = None
-    init_from: str | None = None
+    init_from: AnyPath | None = None
 
     def to_record(self):
         """Return the recipe as it stands at the head of a recorded run: JSON values."""
@@ -494,7 +511,8 @@ class Recipe:
         }
 
     @classmethod
-    def from_record(cls, record):
+    @checked
+    def from_record(cls, record: Mapping):
         """Return the recipe of a recorded run; what its record does not say is taken to be the default.
 
         Raises
@@ -602,7 +620,8 @@ class Material:
     sha256: str
 
 
-def gather_material(recipe, text=None):
+@checked
+def gather_material(recipe: ARecipe, text: Text | None = None):
     """Return the :class:`Material` of a recipe, whose method can begin with it.
 
     Parameters
@@ -652,7 +671,15 @@ def _rare_characters(text, learned, min_count, old_vocabulary):
     return rare
 
 
-def reproduce(name, folder, *, progress=True, on_start=None, on_epoch_end=None):
+@checked
+def reproduce(
+    name: Text,
+    folder: AnyPath,
+    *,
+    progress: Flag = True,
+    on_start: Function | None = None,
+    on_epoch_end: Function | None = None,
+):
     """Train the run ``name`` of the book again and save it, by :func:`train_run`.
 
     Parameters
@@ -672,7 +699,16 @@ def reproduce(name, folder, *, progress=True, on_start=None, on_epoch_end=None):
     return train_run(RECIPES[name], folder, progress=progress, on_start=on_start, on_epoch_end=on_epoch_end)
 
 
-def train_run(recipe, folder, *, text=None, progress=True, on_start=None, on_epoch_end=None):
+@checked
+def train_run(
+    recipe: ARecipe,
+    folder: AnyPath,
+    *,
+    text: Text | None = None,
+    progress: Flag = True,
+    on_start: Function | None = None,
+    on_epoch_end: Function | None = None,
+):
     """Train a model as a recipe says and save it as a run.
 
     The training is saved in the folder as it goes. When it was stopped, the same call goes on from there and ends
@@ -763,7 +799,8 @@ def _first_model(recipe, vocabulary):
     return model
 
 
-def score_again(run):
+@checked
+def score_again(run: ARun):
     """Return the held-out loss of a recorded run, in nats per character, computed from its weights and its corpus.
 
     Errors are those of :meth:`Recipe.from_record` and :func:`charlm_utils.corpora.load_corpus`.
@@ -773,7 +810,8 @@ def score_again(run):
     return recipe.method.score(run.model, run.vocabulary, held_out)
 
 
-def recipe_text(recipe, text=None):
+@checked
+def recipe_text(recipe: ARecipe, text: Text | None = None):
     """Return the prepared text of a recipe: ``text``, or the corpus that it names.
 
     Raises

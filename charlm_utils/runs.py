@@ -18,6 +18,7 @@ import numpy as np
 
 from charlm_utils import folders
 from charlm_utils.archives import read_arrays
+from charlm_utils.checks import AnyPath, AVocabulary, KerasModel, Mapping, Text, checked
 from charlm_utils.corpora import CORPORA, text_sha256
 from charlm_utils.files import bundled_data_dir, one_line, open_regular, read_json, write_atomically
 from charlm_utils.folders import is_unfinished
@@ -61,13 +62,15 @@ class UnfinishedRun:
         _write_run(self.folder, model, vocabulary, record)
 
 
-def list_runs(runs_dir=None):
+@checked
+def list_runs(runs_dir: AnyPath | None = None):
     """Return the names of the recorded runs, sorted; by default those that come with the book."""
     folder = _runs_dir(runs_dir)
     return sorted(path.name for path in folder.glob("*") if folders.holds_run(path))
 
 
-def save_run(folder, model, vocabulary, record):
+@checked
+def save_run(folder: AnyPath, model: KerasModel, vocabulary: AVocabulary, record: Mapping):
     """Write a run: ``run.json``, ``vocabulary.json`` and ``weights.npz`` (half precision, in the model's order).
 
     Everything is made ready and checked before the first file is written. Whenever the process is stopped, the folder
@@ -158,7 +161,8 @@ def _needed_shapes(vocab_size, settings):
     return shapes
 
 
-def load_run(name, runs_dir=None):
+@checked
+def load_run(name: Text, runs_dir: AnyPath | None = None):
     """Load a recorded run: its model is rebuilt and holds the recorded weights.
 
     Parameters
@@ -192,7 +196,8 @@ def load_run(name, runs_dir=None):
     return Run(name, model, vocabulary, record)
 
 
-def read_run(name, runs_dir=None):
+@checked
+def read_run(name: Text, runs_dir: AnyPath | None = None):
     """Read what a recorded run says of itself, without its weights and so without TensorFlow.
 
     Parameters and errors are those of :func:`load_run`.
@@ -202,7 +207,7 @@ def read_run(name, runs_dir=None):
     tuple
         The record, a dictionary, and the vocabulary.
     """
-    if not isinstance(name, str) or name in ("", ".", "..") or Path(name).name != name:
+    if name in ("", ".", "..") or Path(name).name != name:
         raise ValueError(f"name must be that of a run, without folders, got {name!r}; runs_dir says where it lies")
     folder = _runs_dir(runs_dir) / name
     if not folders.holds_run(folder):
@@ -220,7 +225,8 @@ def read_run(name, runs_dir=None):
     return record, vocabulary
 
 
-def name_and_place(folder):
+@checked
+def name_and_place(folder: AnyPath):
     """Return the name of the run in a folder, and the folder that it lies in, as :func:`load_run` takes them."""
     folder = Path(folder)
     if folder.name in ("", ".."):
@@ -228,7 +234,8 @@ def name_and_place(folder):
     return folder.name, folder.parent
 
 
-def weights_sha256(folder):
+@checked
+def weights_sha256(folder: AnyPath):
     """Return the SHA-256 of the file of a run's weights, as hexadecimal digits."""
     with open_regular(folders.run_file(folder, folders.WEIGHTS)) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -257,7 +264,8 @@ def _check_vocabulary(vocabulary, record):
         raise ValueError(f"{folders.VOCABULARY} is not the vocabulary that the run was saved with")
 
 
-def check_free(folder):
+@checked
+def check_free(folder: AnyPath):
     """Raise a ``ValueError`` if a training cannot begin or go on in a folder, as :func:`unfinished_run` does."""
     if Path(folder).exists():
         with _free_folder(folder):
@@ -276,8 +284,9 @@ def _free_folder(folder):
         yield own
 
 
+@checked
 @contextlib.contextmanager
-def unfinished_run(folder, settings):
+def unfinished_run(folder: AnyPath, settings: Mapping):
     """Hold a folder for a training that will end in a run there.
 
     No other training gets the folder until the block ends or the process dies. When the training is stopped before it
@@ -306,7 +315,8 @@ def unfinished_run(folder, settings):
         yield UnfinishedRun(own, checkpoint)
 
 
-def load_results(name):
+@checked
+def load_results(name: Text):
     """Load what an experiment of the folder ``experiments/`` found.
 
     Parameters

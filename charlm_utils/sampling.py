@@ -17,13 +17,13 @@ from charlm_utils.checks import (
     AVocabulary,
     Count,
     Flag,
+    HowUnknown,
     KerasModel,
     Kind,
     Size,
     Text,
     VocabSize,
     checked,
-    choice,
     instance,
     is_array,
 )
@@ -100,11 +100,10 @@ def _are_logits(value):
     """Whether a tensor, symbolic or not, or an array holds logits ``(..., vocab)``; some may be minus infinity."""
     if tf.is_tensor(value) and not tf.executing_eagerly():
         return value.dtype.is_floating and value.shape.rank != 0
-    return is_array(value, "iuf", infinite=True) and np.ndim(value) > 0
+    return is_array(value, "iuf", minus_infinity=True) and np.ndim(value) > 0
 
 
 _Logits = Annotated[tf.Tensor, Kind("logits (..., vocab)", _are_logits)]
-_Unknown = choice("error", "skip")
 _KeptLoops = instance("charlm_utils.models", "PerModel", "a PerModel")
 
 
@@ -408,7 +407,7 @@ class Sampler:
         *,
         seed: DrawSeed | None = None,
         num_samples: Size | None = None,
-        unknown: _Unknown = "error",
+        unknown: HowUnknown = "error",
         stop="",
         stream: Flag = False,
         **settings,
@@ -534,7 +533,7 @@ def generate(
     *,
     seed: DrawSeed | None = None,
     num_samples: Size | None = None,
-    unknown: _Unknown = "error",
+    unknown: HowUnknown = "error",
     stop="",
     stream: Flag = False,
     **settings,

@@ -16,6 +16,7 @@ from charlm_utils.checks import (
     Size,
     Text,
     Texts,
+    VocabSize,
     check,
     checked,
     choice,
@@ -265,7 +266,8 @@ class DrawSettings:
         keeps=_near_the_likeliest,
     )
 
-    def check(self, vocab_size):
+    @checked
+    def check(self, vocab_size: VocabSize):
         """Raise a ``ValueError`` that names the first setting out of its range, and the range."""
         for place in fields(self):
             setting = place.metadata["setting"]

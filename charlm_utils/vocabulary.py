@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from charlm_utils.batching import check_ids
+from charlm_utils.checks import AnyPath, AVocabulary, Characters, HowUnknown, Ids, Text, checked
 from charlm_utils.files import open_atomically, read_json, remove_leftovers, write_atomically
 
 UNKNOWN = "\ufffd"  # the replacement character: a symbol for all characters that are too rare to be learned
@@ -39,7 +40,8 @@ class Vocabulary:
     'ban'
     """
 
-    def __init__(self, characters):
+    @checked
+    def __init__(self, characters: Characters):
         characters = list(characters)
         if not characters:
             raise ValueError("a vocabulary needs at least one character, got none")
@@ -55,7 +57,8 @@ class Vocabulary:
         self._ids[self._code_points] = np.arange(len(characters), dtype=np.int32)
 
     @classmethod
-    def from_text(cls, text):
+    @checked
+    def from_text(cls, text: Text):
         """Build the vocabulary of ``text``: its distinct characters, sorted by code point.
 
         Raises
@@ -65,11 +68,13 @@ class Vocabulary:
         """
         return cls(sorted(set(text)))
 
-    def extended(self, text):
+    @checked
+    def extended(self, text: Text):
         """Return a vocabulary that begins with these characters and goes on with the new ones of ``text``, sorted."""
         return Vocabulary(self.characters + "".join(sorted(set(text) - set(self.characters))))
 
-    def encode(self, text, unknown="error"):
+    @checked
+    def encode(self, text: Text, unknown: HowUnknown = "error"):
         """Turn characters into ids, without a Python loop over the characters.
 
         Parameters
@@ -91,8 +96,6 @@ class Vocabulary:
             ``"error"``, or ``"replace"`` where ``UNKNOWN`` is none of the characters; or if ``unknown`` is none of the
             three words.
         """
-        if unknown not in ("error", "skip", "replace"):
-            raise ValueError(f'unknown must be "error", "skip" or "replace", got {unknown!r}')
         ids = np.empty(len(text), dtype=np.int32)
         for start in range(0, len(text), _CHUNK):
             points = _code_points(text[start : start + _CHUNK])
@@ -112,7 +115,8 @@ class Vocabulary:
             )
         return ids
 
-    def decode(self, ids):
+    @checked
+    def decode(self, ids: Ids):
         """Turn ids ``(n,)`` of any integer type back into a string of ``n`` characters.
 
         Raises
@@ -125,12 +129,14 @@ class Vocabulary:
             return ""
         return self._code_points[ids].tobytes().decode("utf-32-le", "surrogatepass")
 
-    def save(self, path):
+    @checked
+    def save(self, path: AnyPath):
         """Write the characters, in order, as JSON; the file is whole or absent, never half-written."""
         write_atomically(path, json.dumps({"characters": list(self.characters)}) + "\n")
 
     @classmethod
-    def load(cls, path):
+    @checked
+    def load(cls, path: AnyPath):
         """Read a vocabulary that ``save`` wrote.
 
         Raises
@@ -166,7 +172,8 @@ def _code_points(text):
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
 
-def file_vocabulary(path):
+@checked
+def file_vocabulary(path: AnyPath):
     """Return the vocabulary of a text file: its sorted distinct characters, found in one pass.
 
     Parameters
@@ -182,7 +189,8 @@ def file_vocabulary(path):
     return Vocabulary(sorted(set().union(*map(set, _pieces(path)))))
 
 
-def encode_file(path, vocabulary, ids_path):
+@checked
+def encode_file(path: AnyPath, vocabulary: AVocabulary, ids_path: AnyPath):
     """Encode a text file into a ``.npy`` file, in a stream, and map that into memory.
 
     Parameters

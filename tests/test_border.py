@@ -28,7 +28,7 @@ TIME_LIMIT = 20  # seconds for one call
 
 # What is public but not called by readers: parts of loops, of the command line and of the writing of files.
 INSIDE = {
-    *("__main__", "archives", "checks", "files", "jitter"),
+    *("__main__", "archives", "checks", "commands", "files", "folders", "jitter", "texts"),
     *("layers.FastRNN", "layers.Lookup", "layers.Rows", "layers.gru_gates", "layers.lstm_gates"),
     *("layers.gru_scan", "layers.lstm_scan", "models.state_specs", "batching.check_ids", "evaluation.check_text"),
     *("sampling.trace_loop", "settings.Cell", "settings.Setting", "settings.DrawSettings"),
@@ -208,11 +208,11 @@ def make_calls(w):
     optional_seed = Param("seed", 1, optional=True)
     draw_seed = Param("draw seed", 1, optional=True)
     axes = Param("object", None, optional=True)
-    text_file = Param("file", "text.txt")
+    text_file = Param("file", "text.txt", legal=["pipe"])  # it waits for what is written
     shape = {"batch_size": Param("size", 2, more={"too large": 50}), "time": Param("size", 3, more={"too large": 80})}
     epochs = {"epochs": Param("size", 1)}
     draw = {
-        "temperature": Param("not negative", 1.0),
+        "temperature": Param("not negative", 1.0, legal=["large", "enormous"]),
         "top_k": Param("size", 2, optional=True, more={"too large": 6}),
         "top_p": Param("share", 0.9, optional=True, more={"nothing": 0}),
         "min_p": Param("share", 0.1, optional=True),
@@ -229,7 +229,7 @@ def make_calls(w):
     }
     logits = Param("numbers", [[0.1, 0.2, 0.3]])
     method = {"batch_size": Param("size", 2), **epochs, "learning_rate": Param("positive", 0.1)}
-    method["optimizer"] = Param("choice", "Adam")
+    method["optimizer"] = Param("string", "Adam")  # Keras knows its names when the training begins
     method["clip_value"] = Param("positive", 1.0, optional=True)
     cell = {
         "inputs": Param("numbers", np.ones((2, 3)), more={"flat": [1.0, 2.0]}),
@@ -250,7 +250,7 @@ def make_calls(w):
     }
     states = Param("object", w.states, more={"none": None, "of another batch": models.zero_states(w.model, 3)})
     train = {
-        "model": model,
+        "model": recurrent,
         "ids": ids,
         **shape,
         **epochs,
@@ -554,7 +554,7 @@ def make_calls(w):
             "clip_norm": Param("positive", 5.0, optional=True),
         },
         "vocabulary.Vocabulary": {
-            "characters": Param("strings", "ab", legal=["text"], more={"twice": "aa", "empty": ""})
+            "characters": Param("strings", "ab", legal=["text"], more={"twice": "aa", "empty": ""}, alias="character")
         },
         "vocabulary.Vocabulary.from_text": {"text": Param("string", "ab", more={"empty": ""})},
         "vocabulary.Vocabulary.encode": {
@@ -644,7 +644,9 @@ def is_clear(message, names, value):
     if isinstance(value, str) and value and os.sep in value:
         named = named or value in message
     shown = re.search(r"\b(got|has|holds|there are)\b", message) or (isinstance(value, str) and value in message)
-    limit = re.search(r"\bmust\b|\bneed|\bat least\b|\bno\b|\bnot\b|\bunknown\b|\balready\b|\bbelongs\b", message, re.I)
+    limit = re.search(
+        r"\bmust\b|\bneed|\bat least\b|\bno\b|\bnot\b|\bunknown\b|\balready\b|\bbelongs\b|\bbut\b", message, re.I
+    )
     return bool(named and shown and limit) and "\n" not in message and len(message) < 500
 
 
