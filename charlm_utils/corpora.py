@@ -154,7 +154,8 @@ def decode_text(data, origin, encoding="utf-8"):
     return normalize_newlines(text)
 
 
-def check_encoding(encoding):
+@checked
+def check_encoding(encoding: Text):
     """Raise a ``ValueError`` if Python knows no text encoding of that name."""
     with contextlib.suppress(UnicodeError):
         try:
@@ -163,7 +164,8 @@ def check_encoding(encoding):
             raise ValueError(f"encoding must be the name of a text encoding, got {encoding!r}") from error
 
 
-def normalize_newlines(text):
+@checked
+def normalize_newlines(text: Text):
     """Return a text without a byte-order mark at its head, and with ``\\n`` for CRLF and CR."""
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 

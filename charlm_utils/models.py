@@ -18,19 +18,13 @@ from charlm_utils.checks import (
     KerasLayer,
     KerasModel,
     Kind,
-    ShareBelowOne,
     Size,
-    Text,
-    VocabSize,
     checked,
-    choice,
     instance,
     is_array,
     shown,
 )
-from charlm_utils.settings import CELLS, check_cell
-
-_MOST_WEIGHTS = 2**31  # 8 GiB
+from charlm_utils.settings import CELLS, weight_shapes
 
 # Of what is traced into other functions: it needs nothing of AutoGraph, whose translation takes half a second.
 _untranslated = tf.autograph.experimental.do_not_convert
@@ -48,17 +42,16 @@ _Row = Annotated[tf.Tensor, Kind("integers (batch,)", lambda value: _are_ids(val
 _PreparedSteps = instance("charlm_utils.models", "Prepared", "what prepare_steps returns")
 
 
-@checked
 def build_model(
-    vocab_size: VocabSize,
+    vocab_size,
     *,
-    cell: Text = "gru",
-    units: Size = 256,
-    num_layers: Size = 1,
-    embedding_dim: Size | None = 64,
-    dropout: ShareBelowOne = 0.0,
-    fast: Flag = False,
-    recurrent_dtype: choice("float32", "bfloat16") = "float32",
+    cell="gru",
+    units=256,
+    num_layers=1,
+    embedding_dim=64,
+    dropout=0.0,
+    fast=False,
+    recurrent_dtype="float32",
 ):
     """Build embedding -> recurrent layers (each with dropout on its outputs) -> logits.
 
@@ -89,10 +82,18 @@ def build_model(
     ------
     ValueError
         If the cell is unknown, a size is not an integer of at least 1, the dropout is outside ``0 <= dropout < 1``,
-        ``recurrent_dtype`` is unknown or given without ``fast``, or there would be more than 2**31 weights.
+        ``recurrent_dtype`` is unknown or given without ``fast``, or the model would be larger than a run may be.
     """
-    check_cell(cell, fast, recurrent_dtype)
-    _check_weights(vocab_size, units, num_layers, embedding_dim or vocab_size)
+    weight_shapes(  # which checks the arguments
+        vocab_size,
+        cell=cell,
+        units=units,
+        num_layers=num_layers,
+        embedding_dim=embedding_dim,
+        dropout=dropout,
+        fast=fast,
+        recurrent_dtype=recurrent_dtype,
+    )
     options = {"return_sequences": True, "return_state": True}
     if fast:
         options["recurrent_dtype"] = recurrent_dtype
@@ -124,18 +125,6 @@ def take_weights(model: KerasModel, older: KerasModel):
         own[tuple(slice(size) for size in other.shape)] = other
         weights.append(own)
     model.set_weights(weights)
-
-
-def _check_weights(vocab_size, units, num_layers, embedding_dim):
-    """Raise a ``ValueError`` before so many weights are asked for that the process would end without a word."""
-    first = 4 * units * (embedding_dim + units)  # of an LSTM; a GRU has three quarters of them
-    others = (num_layers - 1) * 8 * units**2
-    weights = first + others + vocab_size * (embedding_dim + units)
-    if weights > _MOST_WEIGHTS:
-        raise ValueError(
-            f"units={units}, num_layers={num_layers}, embedding_dim={embedding_dim} and vocab_size={vocab_size} must "
-            f"make at most {_MOST_WEIGHTS:,} weights, got {weights:,}"
-        )
 
 
 @_untranslated

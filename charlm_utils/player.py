@@ -5,7 +5,7 @@ import json
 
 import tensorflow as tf
 
-from charlm_utils.checks import AVocabulary, KerasModel, List, Size, Text, checked
+from charlm_utils.checks import AVocabulary, KerasModel, List, Size, Text, checked, shown
 from charlm_utils.models import forward, zero_states
 from charlm_utils.sampling import generate
 from charlm_utils.vocabulary import visible
@@ -60,7 +60,7 @@ def play(model: KerasModel, vocabulary: AVocabulary, prime: Text, length: Size, 
         As ``generate``, or if several texts are asked for.
     """
     if settings.get("num_samples") is not None:
-        raise ValueError(f"num_samples must be None, since one text is played, got {settings['num_samples']}")
+        raise ValueError(f"num_samples must be None, since one text is played, got {shown(settings['num_samples'])}")
     text = generate(model, vocabulary, prime, length, **settings)
     written = len(text) - len(vocabulary.encode(prime, settings.get("unknown", "error")))  # fewer after a stop
     logits, _ = forward(model, tf.constant(vocabulary.encode(text)[None, :-1]), zero_states(model, 1))

@@ -127,7 +127,10 @@ def weight_shapes(
     shapes += [(units, vocab_size), (vocab_size,)]
     total = sum(math.prod(shape) for shape in shapes)
     if total > MOST_WEIGHTS:
-        raise ValueError(f"a run has at most {MOST_WEIGHTS:,} weights, the model would have {total:,}")
+        raise ValueError(
+            f"units={units}, num_layers={num_layers}, embedding_dim={embedding_dim} and vocab_size={vocab_size} must "
+            f"make at most {MOST_WEIGHTS:,} weights, got {total:,}"
+        )
     return shapes if gates else None
 
 

@@ -34,6 +34,7 @@ INSIDE = {
     *("sampling.trace_loop", "settings.Cell", "settings.Setting", "settings.DrawSettings"),
     *("settings.draw_setting", "settings.check_cell"),
     *("models.Prepared", "runs.Run", "checkpoints.Progress", "checkpoints.read_place", "corpora.Corpus"),
+    *("downloads", "settings.Request", "runs.UnfinishedRun", "reproduce.Material", "corpora.decode_text"),
     *("reproduce.Method", "vocabulary.visible", "plotting.visible"),
 }
 
@@ -326,6 +327,7 @@ def make_calls(w):
             "batch_size": Param("size", 2, more={"too large": 500}),
             "time": Param("size", 2, more={"too large": 500}),
         },
+        "corpora.normalize_newlines": {"text": words},
         "corpora.clean_lines": {"text": words},
         "corpora.reduce_alphabet": {"text": words, "keep": words},
         "corpora.text_sha256": {"text": words},
@@ -372,6 +374,7 @@ def make_calls(w):
             "states": states,
             "prepared": Param("object", None, optional=True),
         },
+        "models.take_weights": {"model": fixed(models.build_model(5, units=3, embedding_dim=2)), "older": recurrent},
         "models.prepare_steps": {"model": recurrent},
         "models.recurrent_layers": {"model": recurrent},
         "models.chain_of_layers": {"model": recurrent},
@@ -479,6 +482,10 @@ def make_calls(w):
             "text": Param("string", TEXT, optional=True, more={"short": "ab", "empty": ""}),
             "progress": flag,
         },
+        "reproduce.gather_material": {
+            "recipe": Param("object", w.recipe),
+            "text": Param("string", TEXT, optional=True, more={"short": "ab", "empty": ""}),
+        },
         "reproduce.score_again": {"run": Param("object", w.run)},
         "reproduce.recipe_text": {"recipe": Param("object", w.recipe), "text": Param("string", TEXT)},
         "runs.list_runs": {"runs_dir": Param("path", None, optional=True)},
@@ -494,6 +501,9 @@ def make_calls(w):
             ),
             "runs_dir": Param("path", "runs", optional=True),
         },
+        "runs.read_run": {"name": Param("choice", "tiny"), "runs_dir": Param("path", "runs", optional=True)},
+        "runs.name_and_place": {"folder": Param("path", "runs/tiny")},
+        "runs.weights_sha256": {"folder": Param("path", "runs/tiny", more={"nowhere": "no/such/folder"})},
         "runs.check_free": {"folder": new_folder},
         "runs.is_unfinished": {"folder": Param("path", "new")},
         "runs.unfinished_run": {"folder": new_folder, "settings": Param("dict", {"a": 1})},
@@ -502,6 +512,7 @@ def make_calls(w):
         "runs.describe_machine": {},
         "sampling.filter_settings": {},
         "settings.DrawSettings.check": {"self": fixed(settings.DrawSettings()), "vocab_size": Param("size", 5)},
+        "settings.weight_shapes": {"vocab_size": Param("size", 5), **build},
         "sampling.check_vocabulary": {"model": recurrent, "vocabulary": fitting},
         "sampling.apply_temperature": {"logits": logits, "temperature": draw["temperature"]},
         "sampling.keep_top_k": {
@@ -631,17 +642,18 @@ def outcome(world, name, params, parameter, value):
         found = "hung", ""
     except Exception as error:
         is_ours = isinstance(error, ValueError | OSError)
-        clear = is_ours and is_clear(str(error), [parameter, params[parameter].alias], value)
+        clear = is_ours and is_clear(str(error), parameter, params[parameter], value)
         found = "clear" if clear else "unclear", f"{type(error).__name__}: {error}"
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
     return ("harmed", found[1]) if world.is_harmed(files) else found
 
 
-def is_clear(message, names, value):
+def is_clear(message, name, param, value):
     """Whether a message is one line that names the parameter, or the path, and says the value and the limit."""
-    named = any(re.search(rf"\b{re.escape(name)}\b", message) for name in names if name)
-    if isinstance(value, str) and value and os.sep in value:
+    names = [re.escape(word) for word in (name, param.alias) if word]
+    named = re.search(rf"\b({'|'.join(names)})\b", message)
+    if param.kind in ("path", "file") and isinstance(value, str) and value:
         named = named or value in message
     shown = re.search(r"\b(got|has|holds|there are)\b", message) or (isinstance(value, str) and value in message)
     limit = re.search(

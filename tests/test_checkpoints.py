@@ -120,6 +120,34 @@ def test_a_training_stopped_after_every_step_in_turn_ends_as_if_it_had_not_been(
     assert_same((values(parts), history), undisturbed)
 
 
+@pytest.mark.parametrize(("loss", "message"), [("nan", "the loss became nan"), ("1", "weights .* no longer numbers")])
+def test_numbers_that_are_none_leave_the_last_good_state(undisturbed, tmp_path, monkeypatch, loss, message):
+    """The second step spoils the weights, and its loss or not; the file holds the first one, and goes on from it."""
+    path = tmp_path / "checkpoint.npz"
+    original = training.compiled_step
+
+    def spoiled(model, *others):
+        step = original(model, *others)
+        numbers = iter(range(1, 1000))
+
+        def take(*tensors):
+            good, states = step(*tensors)
+            if next(numbers) < 2:
+                return good, states
+            model.trainable_variables[0].assign(tf.fill((VOCAB, EMBEDDING), float("nan")))
+            return tf.constant(float(loss)), states
+
+        return take
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "compiled_step", spoiled)
+        with pytest.raises(ValueError, match=message):
+            fit(start(1), path)
+    parts = start(2)
+    history = fit(parts, path)
+    assert_same((values(parts), history), undisturbed)
+
+
 def test_steps_since_the_last_save_are_taken_again(undisturbed, tmp_path, monkeypatch):
     path = tmp_path / "checkpoint.npz"
     saves, save = [], training.save_checkpoint

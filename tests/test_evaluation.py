@@ -104,6 +104,13 @@ def test_every_window_is_a_text_of_its_own_and_no_target_is_scored_twice(sharp_m
         np.testing.assert_allclose(row, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("ids", [[0.9, 1.9, 2.9], [True, False, True], np.array([0, None, 1], dtype=object)])
+def test_what_is_no_row_of_ids_is_not_scored(sharp_model, ids):
+    for score in (evaluate, nats_per_position):
+        with pytest.raises(ValueError, match="^ids must be a 1-D array of integers, got "):
+            score(sharp_model, ids)
+
+
 def test_windows_longer_than_the_text_are_refused(sharp_model):
     with pytest.raises(ValueError, match="time must be an integer between 1 and 47, got 48"):
         nats_in_windows(sharp_model, LONG[:48], 48)
@@ -212,6 +219,9 @@ def test_a_text_that_repeats_itself_is_learned_while_it_is_scored(learner):
         ({"learning_rate": -0.1}, "learning_rate must be a finite number of at least 0, got -0.1"),
         ({"time": 0}, "time must be an integer of at least 1, got 0"),
         ({"clip_norm": 0}, "clip_norm must be a finite number above 0, got 0"),
+        ({"clip_norm": np.inf}, "clip_norm must be a finite number above 0, got inf"),
+        ({"learning_rate": np.nan}, "learning_rate must be a finite number of at least 0, got nan"),
+        ({"learning_rate": 1e30, "clip_norm": 1e30}, "the loss is no longer a number with learning_rate=1e.30"),
     ],
 )
 def test_what_is_out_of_range_is_refused(learner, settings, message):

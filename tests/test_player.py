@@ -50,3 +50,17 @@ def test_page_holds_the_text_and_the_steps_unharmed(model):
 
 def test_more_choices_than_characters_are_not_asked_for(model):
     assert all(len(choices) == len(VOCABULARY) for _, choices in play(model, VOCABULARY, "a", 2, most=99).steps)
+
+
+def test_a_stop_ends_the_steps_with_the_text(model):
+    whole = play(model, VOCABULARY, "ab", 30, seed=3, temperature=2.0)
+    character = whole.text[6]
+    short = play(model, VOCABULARY, "ab", 30, seed=3, temperature=2.0, stop=character)
+    written = whole.text.index(character, 2) + 1 - 2
+    assert short.text == whole.text[: written + 2]
+    assert short.steps == whole.steps[:written]
+
+
+def test_one_text_is_played(model):
+    with pytest.raises(ValueError, match="num_samples must be None, since one text is played, got 2"):
+        play(model, VOCABULARY, "ab", 3, num_samples=2)

@@ -151,7 +151,7 @@ def test_the_defaults_of_the_shapes_are_those_of_the_models():
 def test_a_cell_of_ones_own_is_known_to_its_layer_only(monkeypatch):
     monkeypatch.setitem(CELLS, "own", Cell(keras.layers.LSTM))
     assert weight_shapes(7, cell="own", units=4) is None
-    with pytest.raises(ValueError, match="a run has at most 100,000,000 weights, the model would have "):
+    with pytest.raises(ValueError, match="must make at most 100,000,000 weights, got "):
         weight_shapes(7, cell="own", units=10_000)
 
 
