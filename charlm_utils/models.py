@@ -118,6 +118,8 @@ def take_weights(model: KerasModel, older: KerasModel):
     ValueError
         If the models differ in more than the number of characters.
     """
+    if len(model.weights) != len(older.weights):
+        raise ValueError(f"older must have {len(model.weights)} weights, as the model has, got {len(older.weights)}")
     weights = []
     for own, other in zip(model.get_weights(), older.get_weights(), strict=True):
         if own.ndim != other.ndim or any(a < b for a, b in zip(own.shape, other.shape, strict=True)):

@@ -412,6 +412,7 @@ def _finite(value, what, where):
 @checked
 def compiled_step(model: KerasModel, optimizer: _Optimizer, clip_norm: Positive | None):
     """Return a compiled step: inputs, targets and states in; loss and new states out; weights updated."""
+    chain_of_layers(model)  # which raises where it is none
     optimizer.build(model.trainable_variables)
 
     @tf.function

@@ -152,6 +152,7 @@ class World:
         training.set_seed(0)
         self.model = models.build_model(5, units=3, embedding_dim=2)
         self.larger = models.build_model(7, units=3, embedding_dim=2)
+        self.largest = models.build_model(9, units=3, embedding_dim=2)
         two = keras.Model(self.model.inputs, [self.model.outputs[0], self.model.outputs[0]])
         self.models = {"larger": self.larger, "two outputs": two, "unbuilt": keras.Sequential([keras.layers.Dense(5)])}
         self.states = models.zero_states(self.model, 2)
@@ -317,7 +318,7 @@ def make_calls(w):
         },
         "corpora.list_corpora": {},
         "corpora.load_corpus": {
-            "name": Param("choice", "play"),
+            "name": Param("choice", "play", alias="corpus"),
             "data_dir": Param("path", None, optional=True),
         },
         "corpora.read_text": {"path": text_file},
@@ -351,7 +352,7 @@ def make_calls(w):
         },
         "metrics.novel_fraction": {
             "samples": Param("strings", ["ab"], more={"none at all": []}),
-            "known": Param("strings", ["ab"], more={"one string": "abc"}),
+            "known": Param("strings", ["ab"], legal=["dict"], more={"one string": "abc"}),
         },
         "metrics.distinct_fraction": {"samples": Param("strings", ["ab"], more={"none at all": []})},
         "metrics.longest_copy": {"sample": words, "known": words},
@@ -374,7 +375,10 @@ def make_calls(w):
             "states": states,
             "prepared": Param("object", None, optional=True),
         },
-        "models.take_weights": {"model": fixed(models.build_model(5, units=3, embedding_dim=2)), "older": recurrent},
+        "models.take_weights": {
+            "model": fixed(w.largest),
+            "older": Param("model", w.larger, more={"unbuilt": w.models["unbuilt"]}),
+        },
         "models.prepare_steps": {"model": recurrent},
         "models.recurrent_layers": {"model": recurrent},
         "models.chain_of_layers": {"model": recurrent},
@@ -452,7 +456,7 @@ def make_calls(w):
             "ax": axes,
             "colors": Param("list", [[0, 1]], optional=True, more={"fewer": [[0]], "none at all": []}),
         },
-        "reproduce.ModelSettings": build,
+        "reproduce.ModelSettings": build | {"units": size, "num_layers": size},  # its limits hang on the vocabulary
         "reproduce.Stream": {
             **method,
             "time": size,
@@ -469,13 +473,17 @@ def make_calls(w):
             "corpus": words,
             "model": Param("object", w.recipe.model),
             "method": Param("object", w.recipe.method),
-            "preparation": Param("choice", "none"),
+            "preparation": words,  # others may be entered before the text is prepared
             "prime": words,
             "temperature": draw["temperature"],
             "seed": seed,
         },
         "reproduce.Recipe.from_record": {"record": Param("dict", w.recipe.to_record(), more={"empty": {}})},
-        "reproduce.reproduce": {"name": Param("choice", "tiny"), "folder": new_folder, "progress": flag},
+        "reproduce.reproduce": {
+            "name": Param("choice", "tiny", alias="recipe"),
+            "folder": new_folder,
+            "progress": flag,
+        },
         "reproduce.train_run": {
             "recipe": Param("object", w.recipe),
             "folder": new_folder,
@@ -487,7 +495,7 @@ def make_calls(w):
             "text": Param("string", TEXT, optional=True, more={"short": "ab", "empty": ""}),
         },
         "reproduce.score_again": {"run": Param("object", w.run)},
-        "reproduce.recipe_text": {"recipe": Param("object", w.recipe), "text": Param("string", TEXT)},
+        "reproduce.recipe_text": {"recipe": Param("object", w.recipe), "text": Param("string", TEXT, optional=True)},
         "runs.list_runs": {"runs_dir": Param("path", None, optional=True)},
         "runs.save_run": {
             "folder": Param("path", "saved", more={"under a file": "file/x", "a file": "file"}),
@@ -501,13 +509,16 @@ def make_calls(w):
             ),
             "runs_dir": Param("path", "runs", optional=True),
         },
-        "runs.read_run": {"name": Param("choice", "tiny"), "runs_dir": Param("path", "runs", optional=True)},
+        "runs.read_run": {
+            "name": Param("choice", "tiny", alias="run"),
+            "runs_dir": Param("path", "runs", optional=True),
+        },
         "runs.name_and_place": {"folder": Param("path", "runs/tiny")},
         "runs.weights_sha256": {"folder": Param("path", "runs/tiny", more={"nowhere": "no/such/folder"})},
-        "runs.check_free": {"folder": new_folder},
+        "runs.check_free": {"folder": Param("path", "new", more={"taken": "runs/tiny"})},  # it only looks
         "runs.is_unfinished": {"folder": Param("path", "new")},
         "runs.unfinished_run": {"folder": new_folder, "settings": Param("dict", {"a": 1})},
-        "runs.load_results": {"name": Param("choice", "best")},
+        "runs.load_results": {"name": Param("choice", "best", alias="experiment")},
         "runs.load_speeds": {},
         "runs.describe_machine": {},
         "sampling.filter_settings": {},
@@ -649,6 +660,9 @@ def outcome(world, name, params, parameter, value):
     return ("harmed", found[1]) if world.is_harmed(files) else found
 
 
+LIMITS = "must|need|needs|at least|no|not|unknown|already|belongs|but|is a directory"
+
+
 def is_clear(message, name, param, value):
     """Whether a message is one line that names the parameter, or the path, and says the value and the limit."""
     names = [re.escape(word) for word in (name, param.alias) if word]
@@ -656,9 +670,7 @@ def is_clear(message, name, param, value):
     if param.kind in ("path", "file") and isinstance(value, str) and value:
         named = named or value in message
     shown = re.search(r"\b(got|has|holds|there are)\b", message) or (isinstance(value, str) and value in message)
-    limit = re.search(
-        r"\bmust\b|\bneed|\bat least\b|\bno\b|\bnot\b|\bunknown\b|\balready\b|\bbelongs\b|\bbut\b", message, re.I
-    )
+    limit = re.search(rf"\b({LIMITS})\b", message, re.IGNORECASE)
     return bool(named and shown and limit) and "\n" not in message and len(message) < 500
 
 

@@ -397,7 +397,7 @@ def test_a_recipe_that_cannot_work_is_refused(name, change, message, no_training
     [
         ("tiny-stream", {"batch_size": 0}, "batch_size must be an integer of at least 1, got 0"),
         ("tiny-stream", {"time": 1.5}, "time must be an integer of at least 1, got 1.5"),
-        ("tiny-stream", {"schedule": "cosin"}, "schedule must be None, 'cosine' or 'staircase', got 'cosin'"),
+        ("tiny-stream", {"schedule": "cosin"}, "schedule must be one of cosine, staircase or None, got 'cosin'"),
         ("tiny-stream", {"schedule": "staircase"}, "stair must be an integer of at least 1, got None"),
         ("tiny-windows", {"windows": -1}, "windows must be an integer of at least 1, got -1"),
         ("tiny-names", {"epochs": 0}, "epochs must be an integer of at least 1, got 0"),
@@ -418,7 +418,7 @@ def test_settings_of_a_method_out_of_range_are_refused(name, change, message):
         ({"units": 2**31}, "units must be an integer of at most 2147483647, got 2147483648"),
         ({"num_layers": 101}, "num_layers must be an integer between 1 and 100, got 101"),
         ({"embedding_dim": 0}, "embedding_dim must be an integer of at least 1 or None, got 0"),
-        ({"dropout": 1.0}, "dropout must be a finite number of at least 0 and below 1, got 1.0"),
+        ({"dropout": 1.0}, "dropout must be a number of at least 0 and below 1, got 1.0"),
     ],
 )
 def test_settings_of_a_model_out_of_range_are_refused_when_they_are_made(settings, message):
