@@ -3,6 +3,7 @@
 import contextlib
 import math
 import time as clock
+import warnings
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -32,7 +33,7 @@ from charlm_utils.checks import (
 from charlm_utils.evaluation import check_text, evaluate
 from charlm_utils.files import remove_leftovers
 from charlm_utils.jitter import start_jitter
-from charlm_utils.models import chain_of_layers, forward, zero_states
+from charlm_utils.models import chain_of_layers, count_logits, forward, zero_states
 
 _READ_EVERY = 10  # steps between two looks at the losses; each look waits until the device is done
 _SAVE_SECONDS = 30  # between two saves at most, where steps are slow and one process trains alone
@@ -143,7 +144,8 @@ def train(
     model : keras.Model
         Ids ``(batch, time)`` to logits ``(batch, time, vocab)``; see :func:`charlm_utils.models.build_model`.
     ids : numpy.ndarray
-        The text to learn, integers ``(n,)``; it may be memory-mapped, see :mod:`charlm_utils.vocabulary`.
+        The text to learn, integers ``(n,)``; it may be memory-mapped, see :mod:`charlm_utils.vocabulary`. Ids do not
+        tell what vocabulary they are of; where a trained model finds them far worse than a guess, a warning says so.
     batch_size, time, epochs : int
         Rows and columns of a batch, and passes over the text.
     validation_ids : numpy.ndarray, optional
@@ -304,7 +306,20 @@ class _Loop:
         first = self.at.batch - len(self.losses) + 1
         for batch, loss in enumerate(self.losses, start=first):
             self.at.nats += _finite(float(loss), "loss", f"at batch {batch} ({title})")
+        if self.at.epoch == 0 and first == 1:
+            self._warn_of_other_ids(float(self.losses[0]))
         self.losses = []
+
+    def _warn_of_other_ids(self, loss):
+        """Warn if a training begins far worse than a guess, as a model does that learned another vocabulary's ids."""
+        number = count_logits(self.model)
+        guess = math.log(number)
+        if loss > 1.5 * guess + 0.5:
+            warnings.warn(
+                f"the first loss, {loss:.2f} nats per character, is far above that of a guess among {number} "
+                f"characters, {guess:.2f}: are these ids of the vocabulary that the model was trained with?",
+                stacklevel=6,
+            )
 
     def _check_weights(self, title):
         """Stop if a weight is no number: the loss of the last batch was taken before the weights last changed."""

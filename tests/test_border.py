@@ -505,7 +505,7 @@ def make_calls(w):
         },
         "runs.load_run": {
             "name": Param(
-                "choice", "tiny", more={"upwards": "../runs/tiny", "absolute": str(w.folder / "runs" / "tiny")}
+                "choice", "tiny", more={"upwards": "../runs/tiny", "absolute": f"{w.folder}/runs/tiny"}, alias="run"
             ),
             "runs_dir": Param("path", "runs", optional=True),
         },

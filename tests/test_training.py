@@ -182,6 +182,15 @@ def test_dropout_is_at_work_in_training_and_at_rest_in_evaluation():
     assert losses[0] != pytest.approx(losses[1], abs=1e-6)  # other places are dropped
 
 
+def test_ids_of_another_vocabulary_are_warned_of():
+    """A trained model begins far worse than a guess on them, and a new model does not."""
+    model = small_model(cell="rnn")
+    row = np.arange(60)
+    fit(model, row % VOCAB, epochs=30, optimizer=keras.optimizers.Adam(0.1))
+    with pytest.warns(UserWarning, match="a guess among 5 characters, 1.61: are these ids of the vocabulary"):
+        fit(model, 2 * row % VOCAB, epochs=1)
+
+
 @pytest.mark.parametrize(("batch", "shown"), [(1, "nan"), (2, "inf")])
 def test_a_loss_that_is_no_longer_a_number_stops_the_training_and_names_its_batch(monkeypatch, batch, shown):
     def broken(*arguments):
