@@ -155,7 +155,9 @@ def are_variables(value):
 
 
 def are_characters(value):
-    """Whether a value is a string or a list of strings."""
+    """Whether a value is a string, or a list or array of strings."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
     return isinstance(value, str) or is_text_list(value)
 
 
@@ -193,7 +195,7 @@ Texts = Annotated[list, Kind("a list of strings", is_text_list)]
 ManyTexts = Annotated[Iterable, Kind("strings, and not one string", is_iterable)]
 AnyPath = Annotated[str, Kind("the path of a file or folder", is_path)]
 Variables = Annotated[list, Kind("a list of variables", are_variables)]
-List = Annotated[list, Kind("a list", lambda value: isinstance(value, list))]
+List = Annotated[list, Kind("a list", lambda value: isinstance(value, list | tuple | np.ndarray))]
 Mapping = Annotated[dict, Kind("a dictionary", lambda value: isinstance(value, dict))]
 Function = Annotated[Callable, Kind("a function", callable)]
 KerasModel = instance("keras", "Model", "a Keras model")

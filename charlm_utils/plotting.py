@@ -63,12 +63,12 @@ def plot_history(history: Mapping, ax: MatplotlibAxes | None = None, label: Text
     ValueError
         If the losses are not lists of finite numbers.
     """
-    parts = {part: history.get(part, []) for part in ("train", "validation")}
+    parts = {part: history.get(part) for part in ("train", "validation")}
     for part, losses in parts.items():
-        check(f"history[{part!r}]", losses, NumberList)
+        check(f"history[{part!r}]", losses, NumberList | None)
     ax = ax or plt.gca()
     for (part, losses), style in zip(parts.items(), ("--", "-"), strict=True):
-        if len(losses):
+        if losses is not None and len(losses):
             ax.plot(range(1, len(losses) + 1), losses, style, marker="o", ms=3, label=f"{label} {part}".strip())
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set(xlabel="epoch", ylabel="nats per character")

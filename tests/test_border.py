@@ -102,7 +102,7 @@ BAD = {
     "vocabulary": kind(JUNK),
     "function": kind(JUNK, without=["function", "type"]),
     "dict": kind(JUNK, without=["dict"]),
-    "list": kind(JUNK, without=["list"]),
+    "list": kind(JUNK, without=["list", "matrix"]),
     "object": kind(JUNK),
 }
 BAD["ids"] = kind(BAD["any ids"], negative=[0, -1, 2], too_large=[0, 1, 99], enormous=[0, 10**5000], short=[])
@@ -327,6 +327,7 @@ def make_calls(w):
             "batch_size": Param("size", 2, more={"too large": 500}),
             "time": Param("size", 2, more={"too large": 500}),
         },
+        "corpora.check_encoding": {"encoding": Param("choice", "utf-8")},
         "corpora.normalize_newlines": {"text": words},
         "corpora.clean_lines": {"text": words},
         "corpora.reduce_alphabet": {"text": words, "keep": words},

@@ -46,7 +46,7 @@ KINDS = {
     "TextOrIds": (checks.TextOrIds, ["a", [1]], [["a"], [0.5], 3], "a string or a 1-D array of integers"),
     "ManyTexts": (checks.ManyTexts, [["a"], {"a"}, iter("a")], ["ab", 1, None], "strings, and not one string"),
     "AnyPath": (checks.AnyPath, ["a", Path("b")], ["", "a\0b", b"a", 3, None], "the path of a file or folder"),
-    "List": (checks.List, [[], [1]], [(1,), "a", None], "a list"),
+    "List": (checks.List, [[], (1,), np.ones(2)], [{1}, "a", None], "a list"),
     "Mapping": (checks.Mapping, [{}], [[], None], "a dictionary"),
     "Function": (checks.Function, [len], [1, None, "len"], "a function"),
     "KerasModel": (checks.KerasModel, [], [object(), None, "model"], "a Keras model"),
@@ -143,3 +143,10 @@ def test_fields_of_a_checked_dataclass():
 def test_checking_needs_no_tensorflow():
     code = "import charlm_utils.checks, sys; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_characters_may_stand_in_an_array():
+    check("characters", np.array(["a", "b"]), checks.Characters)
+    for bad in (np.array([["a"]]), np.array([1]), ["a", 1], {"a"}, None):
+        with pytest.raises(ValueError, match="^characters must be a string or a list of characters, got "):
+            check("characters", bad, checks.Characters)

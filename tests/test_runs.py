@@ -160,7 +160,7 @@ def test_a_cell_of_ones_own_is_known_to_its_layer_only(monkeypatch):
     [
         (
             {"units": 4100, "cell": "lstm", "embedding_dim": 2500},
-            "100,000,000 weights, the model would have 108,302,607",
+            "must make at most 100,000,000 weights, got 108,302,607",
         ),
         ({"num_layers": 101}, "num_layers must be at most 100, got 101"),
         ({"units": 0}, "units must be an integer of at least 1, got 0"),
