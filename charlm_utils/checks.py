@@ -87,7 +87,6 @@ Positive = number("a finite number above 0", lambda value: value > 0)
 NotNegative = number("a finite number of at least 0", lambda value: value >= 0)
 Share = number("a number between 0 and 1", lambda value: 0 <= value <= 1)
 ShareBelowOne = number("a number of at least 0 and below 1", lambda value: 0 <= value < 1)
-ShareAboveZero = number("a number above 0 and at most 1", lambda value: 0 < value <= 1)
 
 
 # arrays

@@ -51,7 +51,7 @@ _SAMPLE_LENGTH = 400  # characters of the sample after each epoch
 _SAMPLE_NAMES = 30  # or names
 _BYTES_PER_WEIGHT = 16  # in training: the weight, its gradient and Adam's two averages, 4 bytes each
 Layers = integer(1, 100)
-ShareInside = number("above 0 and below 1", lambda value: 0 < value < 1)
+ShareInside = number("a number above 0 and below 1", lambda value: 0 < value < 1)
 
 
 def _keep_letters(text):

@@ -307,17 +307,19 @@ class _Loop:
         for batch, loss in enumerate(self.losses, start=first):
             self.at.nats += _finite(float(loss), "loss", f"at batch {batch} ({title})")
         if self.at.epoch == 0 and first == 1:
-            self._warn_of_other_ids(float(self.losses[0]))
+            self._compare_with_a_guess(
+                "first loss", float(self.losses[0]), "are these ids of the vocabulary that the model was trained with?"
+            )
         self.losses = []
 
-    def _warn_of_other_ids(self, loss):
-        """Warn if a training begins far worse than a guess, as a model does that learned another vocabulary's ids."""
+    def _compare_with_a_guess(self, what, loss, advice):
+        """Warn of a loss far above that of a guess: a new model is as good as one, and a trained one is better."""
         number = count_logits(self.model)
         guess = math.log(number)
         if loss > 1.5 * guess + 0.5:
             warnings.warn(
-                f"the first loss, {loss:.2f} nats per character, is far above that of a guess among {number} "
-                f"characters, {guess:.2f}: are these ids of the vocabulary that the model was trained with?",
+                f"the {what}, {loss:,.2f} nats per character, is far above that of a guess among {number} characters, "
+                f"{guess:.2f}: {advice}",
                 stacklevel=6,
             )
 
@@ -334,6 +336,7 @@ class _Loop:
         """Enter an epoch that is done into the history, keep its weights if they are the best, and go to the next."""
         history = self.at.history
         history["train"].append(self.at.nats / self.at.batch)
+        self._compare_with_a_guess(f"mean loss of {title}", history["train"][-1], "lower the learning rate")
         if self.validation_ids is not None:
             loss = self.replicas.agreed(evaluate(self.model, self.validation_ids))
             best_before = min(history["validation"], default=math.inf)

@@ -14,7 +14,7 @@ KINDS = {
     "Size": (
         checks.Size,
         [1, np.int64(2), checks.LARGEST],
-        [None, True, "1", 1.0, 0, -1, [1], np.array(1), checks.LARGEST + 1, 10**5000],
+        [None, True, "1", 1.0, np.inf, 0, -1, [1], np.array(1), checks.LARGEST + 1, 10**5000],
         "an integer of at (least 1|most 2147483647)",
     ),
     "Count": (checks.Count, [0, 5], [-1, 0.0, False], "an integer of at least 0"),
@@ -28,7 +28,6 @@ KINDS = {
     "NotNegative": (checks.NotNegative, [0, 1e30], [-1e-9, np.nan, np.inf, []], "a finite number of at least 0"),
     "Share": (checks.Share, [0, 1, 0.5], [-0.1, 1.1, np.nan], "a number between 0 and 1"),
     "ShareBelowOne": (checks.ShareBelowOne, [0, 0.99], [1, -0.1], "a number of at least 0 and below 1"),
-    "ShareAboveZero": (checks.ShareAboveZero, [1, 0.01], [0, 1.01], "a number above 0 and at most 1"),
     "Ids": (
         checks.Ids,
         [[1, 2], [], np.zeros(3, np.uint8), range(3)],

@@ -191,6 +191,11 @@ def test_ids_of_another_vocabulary_are_warned_of():
         fit(model, 2 * row % VOCAB, epochs=1)
 
 
+def test_a_loss_that_is_a_number_but_far_above_a_guess_is_warned_of():
+    with pytest.warns(UserWarning, match=r"mean loss of epoch 1/1, [\d,.]+ nats .*, 1.61: lower the learning rate"):
+        fit(small_model(cell="rnn"), epochs=1, optimizer=keras.optimizers.SGD(3000.0))
+
+
 @pytest.mark.parametrize(("batch", "shown"), [(1, "nan"), (2, "inf")])
 def test_a_loss_that_is_no_longer_a_number_stops_the_training_and_names_its_batch(monkeypatch, batch, shown):
     def broken(*arguments):
