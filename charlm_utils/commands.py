@@ -151,7 +151,8 @@ class Command:
 
         nats = evaluate(run.model, ids)
         line = f"{len(ids) - 1:,} characters: {nats:.4f} nats per character, {bits_per_char(nats):.4f} bits"
-        line += f", perplexity {perplexity(nats):.3f}"
+        with np.errstate(over="ignore"):  # of a model that learned nothing it may be infinite
+            line += f", perplexity {perplexity(nats):.3f}"
         if count:
             done = "skipped" if options.unknown == "skip" else "read as the unknown symbol"
             line += f"; {count:,} of {len(scored):,} ({count / len(scored):.2%}) are unknown to the run and were {done}"

@@ -174,6 +174,8 @@ def _likely_encoding(data):
     """Say which encoding bytes that are not UTF-8 begin like."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return ": it begins with the mark of encoding=utf-16"
+    if b"\0" in data:
+        return ": it holds NULs as encoding=utf-16-le does"
     return ", for example encoding=latin-1"
 
 

@@ -38,6 +38,7 @@ from charlm_utils.corpora import clean_lines, load_corpus, reduce_alphabet, spli
 from charlm_utils.names import evaluate_names, name_windows, names_loss, split_names, write_names
 from charlm_utils.runs import (
     check_free,
+    check_weights,
     load_run,
     name_and_place,
     read_run,
@@ -750,6 +751,10 @@ def train_run(
         settings["init_sha256"] = weights_sha256(recipe.init_from)
 
     def end_epoch(epoch, history):
+        try:
+            check_weights(model)  # or the run could not be written in the end
+        except ValueError as error:
+            raise ValueError(f"{error} after epoch {epoch}: lower the learning rate") from error
         sample = recipe.method.sample(model, vocabulary, material.prime, recipe.temperature, epoch)
         history.setdefault("samples", []).append(sample)
         if on_epoch_end:

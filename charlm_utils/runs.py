@@ -112,13 +112,19 @@ def _write_run(folder, model, vocabulary, record):
         write_atomically(new / folders.RECORD, text)
 
 
-def _packed_weights(model):
-    """Return the bytes of ``weights.npz``."""
-    arrays = {}
-    for i, (variable, weight) in enumerate(zip(model.weights, model.get_weights(), strict=True)):
+def check_weights(model):
+    """Raise a ``ValueError`` if a weight is not finite or larger than half precision can hold."""
+    for variable, weight in zip(model.weights, model.get_weights(), strict=True):
         largest = np.abs(weight).max(initial=0)
         if not largest <= _LARGEST:  # nor if it is no number
             raise ValueError(f"weights must be finite and at most {_LARGEST:.0f}, got {largest} in {variable.path}")
+
+
+def _packed_weights(model):
+    """Return the bytes of ``weights.npz``."""
+    check_weights(model)
+    arrays = {}
+    for i, weight in enumerate(model.get_weights()):
         arrays[f"{i:02d}"] = weight.astype(np.float16)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)

@@ -442,6 +442,14 @@ def test_a_training_that_needs_more_memory_than_there_is_is_refused(settings, ba
         ModelSettings(**settings).check_memory(65, batch_size, 64)
 
 
+def test_weights_that_no_run_can_hold_end_the_training_after_the_epoch_that_made_them(tmp_path):
+    method = Stream(batch_size=4, time=20, epochs=3, learning_rate=1e6)
+    recipe = dataclasses.replace(small(prime="t"), method=method)
+    with pytest.raises(ValueError, match="weights must be finite and at most 65504, got .* after epoch 1: lower the"):
+        train_run(recipe, tmp_path / "run", text=LINES, progress=False)
+    assert (tmp_path / "run" / "checkpoint.npz").exists()  # the last state that was in order
+
+
 # rare characters, and beginning with the weights of a run
 
 LINES = "the cat sat on the mat\n" * 400

@@ -73,6 +73,7 @@ def test_a_position_is_traced_back_to_file_line_and_column(position, place):
         (b"", "utf-8", "odd.txt is empty"),
         (b"\xef\xbb\xbf", "utf-8", "odd.txt is empty but for a byte-order mark"),
         ("word".encode("utf-16-le"), "utf-8", "odd.txt holds 4 NUL characters, .* encoding=utf-16-le"),
+        ("\u00c7a".encode("utf-16-le"), "utf-8", "odd.txt is not UTF-8: .*: it holds NULs as encoding=utf-16-le does"),
         ("word".encode("utf-16"), "utf-8", "odd.txt is not UTF-8: bad byte 0xff .* encoding=utf-16"),
         (
             "caf\u00e9".encode("latin-1"),
