@@ -11,7 +11,7 @@ import pytest
 from charlm_utils.__main__ import main
 from charlm_utils.runs import load_run
 
-TEXT = "Le c\u0153ur a ses raisons que la raison ne conna\u00eet point.\n" * 200
+TEXT = "Le c\u0153ur \u03b1\u03b2\u03b3 de la mer.\n" * 400
 SMALL = ["--units", "4", "--embedding-dim", "3", "--batch-size", "2", "--time", "25"]
 
 
