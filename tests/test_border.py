@@ -721,7 +721,7 @@ def test_every_public_function_is_tried(world):
 @pytest.mark.parametrize(
     ("number", "seed"),
     [
-        (300, 0),
+        (100, 0),
         pytest.param(1000, 1, marks=pytest.mark.slow),
         pytest.param(100_000, 2, marks=[pytest.mark.slow, pytest.mark.weekly], id="all"),
     ],
