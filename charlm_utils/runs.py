@@ -112,7 +112,8 @@ def _write_run(folder, model, vocabulary, record):
         write_atomically(new / folders.RECORD, text)
 
 
-def check_weights(model):
+@checked
+def check_weights(model: KerasModel):
     """Raise a ``ValueError`` if a weight is not finite or larger than half precision can hold."""
     for variable, weight in zip(model.weights, model.get_weights(), strict=True):
         largest = np.abs(weight).max(initial=0)

@@ -514,6 +514,7 @@ def make_calls(w):
             "runs_dir": Param("path", "runs", optional=True),
         },
         "runs.name_and_place": {"folder": Param("path", "runs/tiny")},
+        "runs.check_weights": {"model": Param("model", w.model)},
         "runs.weights_sha256": {"folder": Param("path", "runs/tiny", more={"nowhere": "no/such/folder"})},
         "runs.check_free": {"folder": Param("path", "new", more={"taken": "runs/tiny"})},  # it only looks
         "runs.is_unfinished": {"folder": Param("path", "new")},
