@@ -79,7 +79,7 @@ class Command:
     def in_flags(self, message):
         """Return a message with the options in place of the names that they have in Python."""
         out = getattr(self._options, "out", None)
-        if out and message.startswith((f"{out} ", f"cannot write to {out}")):
+        if out and (message.startswith((f"{out} ", f"cannot write to {out}")) or message.endswith(f": {out!r}")):
             message = f"--out: {message}"
         names = [name for name in vars(self._options) if name not in ("run", "run_dir", "name")]
         known = "|".join(sorted(names, key=len, reverse=True)) or "$."

@@ -423,7 +423,8 @@ class Sampler:
             raise ValueError(f"stream=True shows one text; num_samples must be None, got {num_samples}")
         return self._texts(request, int(num_samples))
 
-    def serve(self, request):
+    @checked
+    def serve(self, request: instance("charlm_utils.settings", "Request", "a Request")):
         """Return an iterator over the pieces of one text as they are drawn, the prime first.
 
         Parameters

@@ -6,12 +6,18 @@ import sys
 from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from charlm_utils.checks import Kind, Text, checked, is_path
 from charlm_utils.corpora import decode_text, load_corpus, normalize_newlines
 from charlm_utils.vocabulary import UNKNOWN
 
 STANDARD_INPUT = "-"
 BETWEEN = "\n\n"  # stands between two texts, whose own newlines are left out there: a blank line
+PathList = Annotated[
+    list,
+    Kind("a list of paths", lambda value: isinstance(value, list | tuple) and value and all(map(is_path, value))),
+]
 _PIECE = 2**20  # bytes that are read at once
 LARGEST_FILE = 10**9  # bytes; its text takes up to four times as much memory, and its ids as much again
 
@@ -79,7 +85,8 @@ class OwnText:
         return f"{self.parts[number].name}, line {before.count(chr(10)) + 1}, column {column}"
 
 
-def read_texts(names, encoding="utf-8"):
+@checked
+def read_texts(names: PathList, encoding: Text = "utf-8"):
     """Read files, all ``*.txt`` below folders in the order of their names, and ``-``, which is standard input.
 
     Parameters
@@ -96,8 +103,8 @@ def read_texts(names, encoding="utf-8"):
     Raises
     ------
     ValueError
-        If a file is named twice, too large, not of that encoding, empty, holds NUL characters, or is no file; if
-        there is no text below a folder.
+        If the names are no list of paths; if a file is named twice, too large, not of that encoding, empty, holds NUL
+        characters, or is no file; if there is no text below a folder.
     FileNotFoundError
         If there is no such file or folder.
     """
@@ -113,12 +120,14 @@ def read_texts(names, encoding="utf-8"):
     return OwnText([_read_part(path, encoding) for path in paths])
 
 
-def corpus_as_text(name):
+@checked
+def corpus_as_text(name: Text):
     """Return a corpus of the book as an :class:`OwnText`; errors are those of ``load_corpus``."""
     return OwnText([Part(name, load_corpus(name))])
 
 
-def check_learnable(text, name):
+@checked
+def check_learnable(text: Text, name: Text):
     """Raise a ``ValueError`` if there is nothing to learn in a text: it holds one and the same character."""
     if len(set(text)) == 1:
         raise ValueError(f"{name} holds only the character {text[0]!r}: there is nothing to learn")

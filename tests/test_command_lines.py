@@ -62,7 +62,7 @@ SAMPLE = {
     "num-samples": ["0", "99999999999", *WHOLE],
     "seed": ["1.5", "many", "", "9223372036854775808", "-9223372036854775809"],
     "temperature": DECIMAL,
-    "top-k": ["0", "29", "90", *WHOLE],
+    "top-k": ["0", "30", "90", *WHOLE],
     "top-p": ["0", "1.01", *DECIMAL],
     "min-p": ["1.01", *DECIMAL],
     "stop": ["", "THE", "\u03b1"],
@@ -92,7 +92,7 @@ EVALUATE_PAIRS = [
 ]
 SAMPLE_PAIRS = [
     ({"prime": None}, ["--prime"]),
-    ({"prime-file": "text.txt"}, ["--prime"]),
+    ({"prime": "the", "prime-file": "text.txt"}, ["--prime"]),
     ({"prime": None, "prime-file": "missing.txt"}, ["--prime-file"]),
     ({"prime": None, "prime-file": "empty.txt"}, ["--prime-file"]),
     ({"prime": None, "prime-file": "latin.txt"}, ["--prime-file"]),
@@ -124,7 +124,7 @@ EDGES = {
         {"length": "1"},
         {"temperature": "0"},
         {"temperature": "1e300"},
-        {"top-k": "28"},
+        {"top-k": "29"},
         {"top-k": "1"},
         {"top-p": "1"},
         {"top-p": "1e-300"},

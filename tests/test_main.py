@@ -613,3 +613,8 @@ def test_the_program_hands_its_status_to_the_shell(tmp_path, monkeypatch, capsys
         runpy.run_module("charlm_utils", run_name="__main__")
     assert caught.value.code == 2
     assert capsys.readouterr().err.startswith("charlm: error: ")
+
+
+def test_a_name_that_is_too_long_is_one_line_with_its_option(folder, tmp_path, capsys):
+    message = fail(capsys, "train", "--text", folder / "text.txt", "--out", "n" * 300, *SMALL)
+    assert message.startswith("--out: ") and "too long" in message

@@ -135,6 +135,12 @@ def test_what_is_no_text_file_is_refused_by_name(tmp_path):
         read_texts([tmp_path / "missing.txt"])
 
 
+@pytest.mark.parametrize("names", ["a.txt", [], [3], None, [""]])
+def test_what_is_no_list_of_paths_is_refused(names):
+    with pytest.raises(ValueError, match="names must be a list of paths, got"):
+        read_texts(names)
+
+
 def test_a_file_too_large_is_not_read_to_its_end(folder, monkeypatch):
     monkeypatch.setattr(texts, "LARGEST_FILE", 5)
     with pytest.raises(ValueError, match=r"a.txt is larger than 5 bytes"):
