@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 _BROKEN_PIPE = 141  # what a shell says of a program that SIGPIPE ended
@@ -32,7 +33,7 @@ def main(arguments=None):
     _write_any_character()
     command = None
     try:
-        with _signals_raise():
+        with _signals_raise(), _warnings_in_one_line():
             from charlm_utils.commands import Command
 
             command = Command(arguments)
@@ -80,6 +81,18 @@ def _signals_raise():
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _warnings_in_one_line():
+    """Show Python's warnings as the program shows its own, without the place in the code."""
+
+    def show(message, *_):
+        print("charlm: warning:", " ".join(str(message).splitlines()), file=sys.stderr, flush=True)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def _raise_stopped(number, frame):

@@ -4,6 +4,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -296,6 +297,17 @@ def test_options_that_contradict_the_run_to_begin_with_are_refused(folder, tmp_p
     train = ["train", "--corpus", "play", "--init-from", folder / "run", "--out", tmp_path / "new", option, value]
     assert fail(capsys, *train) == f"{option} must be {kept}, as in {folder / 'run'}, or left out, got {value}"
     assert files(tmp_path) == []
+
+
+def test_a_warning_of_python_is_one_line_without_the_place_in_the_code(folder, tmp_path, capsys, monkeypatch):
+    def train_run(recipe, place, **_):
+        warnings.warn("lower the\nlearning rate", stacklevel=1)
+        shutil.copytree(folder / "run", place)
+        return {"held_out_nats": 1.0, "epoch": 1, "history": {"train": [1.0]}}
+
+    monkeypatch.setattr(commands, "train_run", train_run)
+    assert main(["train", "--corpus", "play", "--out", str(tmp_path / "run")]) == 0
+    assert capsys.readouterr().err == "charlm: warning: lower the learning rate\n"
 
 
 def test_a_loss_above_that_of_guessing_is_warned_of(folder, tmp_path, capsys, monkeypatch):
