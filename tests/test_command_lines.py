@@ -149,15 +149,18 @@ class Line:
     ----------
     command, options, run
         What it is made of.
-    mistakes : list of tuple
+    mistakes
         Of each the names that a message may call it by, and the values, of which it must give one where there are any.
         A line without mistakes is to be accepted.
+    changed
+        Names of the options in which it differs from a line that is right.
     """
 
     command: str
     options: dict
     run: str | None = None
     mistakes: list = field(default_factory=list)
+    changed: set = field(default_factory=set)
 
     @property
     def arguments(self):
@@ -180,7 +183,7 @@ def base(command):
 
 
 def spoil(line, rng):
-    """Make one thing of a line wrong."""
+    """Make one thing of a line wrong, unless it is changed already: two mistakes might make it right."""
     pairs, values = {
         "train": (TRAIN_PAIRS, TRAIN | TEXTS),
         "evaluate": (EVALUATE_PAIRS, {"held-out": TRAIN["held-out"]} | TEXTS),
@@ -189,21 +192,25 @@ def spoil(line, rng):
     way = rng.random()
     if way < 0.2:
         changes, named = rng.choice(pairs)
-        line.options |= changes
-        line.mistakes.append((named, []))
+        mistake = (named, [])
     elif way < 0.3 and line.run is not None:
-        line.run = rng.choice(RUNS)
-        line.mistakes.append((["RUN"], [line.run]))
+        changes = {"RUN": rng.choice(RUNS)}
+        mistake = (["RUN"], list(changes.values()))
     else:
         name = rng.choice(list(values))
         value = rng.choice(values[name])
+        changes = {name: value}
         if name == "corpus":
-            line.options["text"] = None
+            changes["text"] = None
         if name == "unknown" and value == "replace":
-            line.options["prime"] = "the \u03b1"
-        line.options[name] = value
+            changes["prime"] = "the \u03b1"
         parts = list(value) if name in ("prime", "stop") and value else [value]  # a character of it will do
-        line.mistakes.append((["--" + name], parts))
+        mistake = (["--" + name], parts)
+    if line.changed.isdisjoint(changes):
+        line.changed.update(changes)
+        line.mistakes.append(mistake)
+        line.run = changes.get("RUN", line.run)
+        line.options |= {name: value for name, value in changes.items() if name != "RUN"}
 
 
 def accepted(rng):
