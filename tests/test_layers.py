@@ -213,7 +213,7 @@ REFUSED = {
     "dropout": (0.2, "dropout of a Fast.* must be 0, got 0.2"),
     "go_backwards": (True, "go_backwards of a Fast.* must be False, got True"),
     "use_bias": (False, "use_bias of a Fast.* must be True, got False"),
-    "recurrent_dtype": ("float16", "recurrent_dtype must be one of float32, bfloat16, got float16"),
+    "recurrent_dtype": ("float16", "recurrent_dtype must be one of float32, bfloat16, got 'float16'"),
 }
 
 

@@ -37,7 +37,8 @@ def folder(tmp_path):
 
 
 def make(folder, *arguments):
-    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "PYTHON")}
+    ours = ("MAKEFLAGS", "MAKELEVEL", "PYTHON")  # as outside of `make test`
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
     return subprocess.run(["make", *arguments], cwd=folder, env=environment, capture_output=True, text=True)
 
 
