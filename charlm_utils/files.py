@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import stat
-import time
 from pathlib import Path
 
 try:
@@ -58,8 +57,7 @@ def open_atomically(path):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(_PART.format(secrets.token_hex(8)))
-    handle = os.open(part, _NEW_FILE, 0o666)
+    part, handle = _new_part(path)
     try:
         with _locked_until_renamed(handle):
             with os.fdopen(handle, "wb") as file:
@@ -140,25 +138,17 @@ def _refuse_constant(name):
     raise ValueError(f"{name} is not JSON")
 
 
-def remove_leftovers(folder, age=1.0):
-    """Remove from a folder what killed processes were writing there.
+def remove_leftovers(folder):
+    """Remove from a folder what killed processes were writing there; it need not exist.
 
     A living process holds a lock on what it writes; that stays, and so does everything that has not a name as
     :func:`open_atomically` gives it.
-
-    Parameters
-    ----------
-    folder : str or Path
-        It need not be there.
-    age : float
-        In seconds. What is younger stays: its writer may live and not have locked it yet.
     """
     for part in Path(folder).glob(_PART.format("[0-9a-f]" * 16)):
         with contextlib.suppress(OSError):  # it is locked, or gone by now
             handle = os.open(part, _OLD_FILE)
             try:
-                status = os.fstat(handle)
-                if stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime >= age:
+                if stat.S_ISREG(os.fstat(handle).st_mode):
                     _lock(handle)
                     part.unlink()
             finally:
@@ -205,16 +195,30 @@ def check_space(folder, size):
         raise OSError(f"{folder} needs {size:,} bytes more on its disk, which has {free:,}")
 
 
+def _new_part(path):
+    """Return the name and the handle of a new file beside ``path``, locked where the system has locks."""
+    while True:
+        part = path.with_name(_PART.format(secrets.token_hex(8)))
+        handle = os.open(part, _NEW_FILE, 0o666)
+        try:
+            _lock(handle)
+            if part.exists():
+                return part, handle
+        except BlockingIOError:
+            pass
+        except OSError:  # a file system without locks
+            return part, handle
+        os.close(handle)  # `remove_leftovers` took the file before it was locked
+
+
 @contextlib.contextmanager
 def _locked_until_renamed(handle):
-    """Hold a lock on a file that is being written, until the block ends: also when its handle is closed before."""
-    if fcntl is None:
+    """Keep the lock of a file that is being written until the block ends, also when its handle is closed before."""
+    if fcntl is None:  # and a file that is open cannot be renamed
         yield
         return
     copy = os.dup(handle)
     try:
-        with contextlib.suppress(OSError):  # a file system without locks
-            _lock(copy)
         yield
     finally:
         os.close(copy)

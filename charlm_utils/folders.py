@@ -167,7 +167,7 @@ def unfinished_training(folder, settings):
 
 def _put_in_order(folder):
     """Finish what killed processes had begun, and remove what they had not."""
-    remove_leftovers(folder, age=0)
+    remove_leftovers(folder)
     if (folder / _NEW).is_dir() and not (folder / _NEW).is_symlink():
         _settle(folder)
     if holds_run(folder) and _read_settings(folder) is not None:
@@ -188,7 +188,7 @@ def _discard(new):
     """Remove what was written of a new run, and its folder unless there is more in it."""
     for name in reversed(_RUN_FILES):
         (new / name).unlink(missing_ok=True)
-    remove_leftovers(new, age=0)
+    remove_leftovers(new)
     with contextlib.suppress(OSError):
         new.rmdir()
 

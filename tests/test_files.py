@@ -173,17 +173,8 @@ def test_a_disk_without_space_is_noticed(tmp_path):
 PART = ".charlm-0123456789abcdef.part"
 
 
-def old(path):
-    """Date a file back, as if the process that wrote it had died before."""
-    os.utime(path, (1e9, 1e9))
-    return path
-
-
 def test_what_a_dead_process_was_writing_is_removed(tmp_path):
     (tmp_path / PART).write_bytes(b"half")
-    files.remove_leftovers(tmp_path)
-    assert names(tmp_path) == [PART], "a file that young may not be locked yet"
-    old(tmp_path / PART)
     files.remove_leftovers(tmp_path)
     assert names(tmp_path) == []
 
@@ -192,7 +183,6 @@ def test_what_a_living_process_writes_stays(tmp_path, monkeypatch):
     seen, replace = [], os.replace
 
     def clean():
-        old(next(tmp_path.glob(".charlm-*")))
         files.remove_leftovers(tmp_path)
         seen.extend(names(tmp_path))
 
@@ -205,14 +195,32 @@ def test_what_a_living_process_writes_stays(tmp_path, monkeypatch):
     assert (tmp_path / "file").read_text() == "text"
 
 
+@pytest.mark.parametrize("moment", ["removed before it is locked", "locked to be removed"])
+def test_a_file_that_was_taken_for_a_leftover_before_it_was_locked_is_made_anew(tmp_path, monkeypatch, moment):
+    lock, refused = files._lock, []
+
+    def take(handle):
+        monkeypatch.setattr(files, "_lock", lock)
+        refused.append(names(tmp_path))
+        (part,) = tmp_path.iterdir()
+        part.unlink()
+        if moment == "locked to be removed":
+            raise BlockingIOError
+        lock(handle)
+
+    monkeypatch.setattr(files, "_lock", take)
+    write_atomically(tmp_path / "file", "text")
+    assert len(refused) == 1
+    assert names(tmp_path) == ["file"]
+    assert (tmp_path / "file").read_text() == "text"
+
+
 def test_nothing_else_is_removed(tmp_path):
     kept = ["checkpoint.npz.part", ".charlm-0123456789abcde.part", ".charlm-0123456789abcdef.partly", "a" + PART]
     for name in kept:
-        old_file = tmp_path / name
-        old_file.write_text("not ours")
-        old(old_file)
+        (tmp_path / name).write_text("not ours")
     (tmp_path / "elsewhere").write_text("not ours")
-    (tmp_path / PART).symlink_to(old(tmp_path / "elsewhere"))
+    (tmp_path / PART).symlink_to(tmp_path / "elsewhere")
     (tmp_path / PART.replace("0", "f")).mkdir()
     before = names(tmp_path)
     files.remove_leftovers(tmp_path)
@@ -255,9 +263,7 @@ def test_without_locks_files_are_written_and_nothing_is_claimed(tmp_path, monkey
         monkeypatch.setattr(files, "fcntl", system)
         with files.claimed(tmp_path), files.claimed(tmp_path):
             write_atomically(tmp_path / "file", "text")
-    old_file = tmp_path / PART
-    old_file.write_bytes(b"half")
-    old(old_file)
+    (tmp_path / PART).write_bytes(b"half")
     files.remove_leftovers(tmp_path)
     assert names(tmp_path) == [PART, "file"], "whoever writes it may be alive"
 
