@@ -332,7 +332,7 @@ def test_a_small_layer_joins_by_project_and_step():
     assert not backwards.is_fast
 
 
-@pytest.fixture(params=[("gru", 1), ("gru", 2), ("lstm", 1), ("lstm", 2)], ids=lambda p: f"{p[0]}-{p[1]}")
+@pytest.fixture(params=[("gru", 2), ("lstm", 1)], ids=lambda p: f"{p[0]}-{p[1]}")
 def models(request):
     """Two models of equal weights, the first with Keras's layers."""
     cell, num_layers = request.param

@@ -150,6 +150,7 @@ def assert_reached(path, expected):
     return found
 
 
+@pytest.mark.slow
 def test_two_devices_reach_what_one_does(alone, tmp_path):
     assert wait([start(tmp_path, f"two_devices({str(tmp_path)!r})")]) == [0], (tmp_path / "errors.txt").read_text()
     for name, expected in alone.items():
