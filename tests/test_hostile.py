@@ -37,7 +37,8 @@ print(json.dumps(results))
 
 def packed(arrays, save=np.savez):
     buffer = io.BytesIO()
-    save(buffer, **{f"{i:02d}": array for i, array in enumerate(arrays)})
+    named = {f"{i:02d}": array for i, array in enumerate(arrays)}
+    save(buffer, **named)
     return buffer.getvalue()
 
 
