@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import time as clock
 from dataclasses import dataclass
 from functools import cache
@@ -9,30 +10,34 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from charlm_utils.corpora import load_corpus, split_corpus
 from charlm_utils.evaluation import nats_in_windows, nats_per_position
 from charlm_utils.files import bundled_data_dir, write_atomically
 from charlm_utils.metrics import block_error, longest_copy, novel_ngram_fraction
-from charlm_utils.models import build_model
+from charlm_utils.models import build_model, zero_states
+from charlm_utils.reproduce import PREPARATIONS
 from charlm_utils.runs import describe_machine, load_run
 from charlm_utils.sampling import generate
-from charlm_utils.training import cosine_decay, set_seed, train
+from charlm_utils.training import compiled_step, cosine_decay, set_seed, train
 from charlm_utils.vocabulary import Vocabulary
 
 WINDOW = 256  # characters, as nanoGPT samples them
+ROWS = 64  # side by side when a text is scored with the state carried
+MOST_RATES = 9  # learning rates that are tried before an experiment gives up
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Tiny Shakespeare as the experiments cut it; choices are made on ``validation``, and ``test`` is scored last.
+    """A text as the experiments cut it; choices are made on ``validation``, and ``test`` is scored last.
 
     Attributes
     ----------
     vocabulary : Vocabulary
         Of the whole text.
     train_text, test_text : str
-        The first nine tenths and the last.
+        Nine tenths, and the tenth that is held out.
     train, test : numpy.ndarray
         The same as ids.
     learned, validation : numpy.ndarray
@@ -49,14 +54,85 @@ class Parts:
 
 
 @cache
-def load_parts():
-    """Return the :class:`Parts` of tiny Shakespeare; errors are those of ``load_corpus``."""
-    text = load_corpus("shakespeare")
+def load_parts(corpus="shakespeare", characters=None, *, preparation="none", held_out="last"):
+    """Return the :class:`Parts` of a text.
+
+    Parameters
+    ----------
+    corpus : str
+        A name of ``list_corpora()``.
+    characters : int, optional
+        How many are used, the first ones; by default all.
+    preparation : str
+        A key of ``PREPARATIONS``: what is done to the text first.
+    held_out : {"last", "first"}
+        The tenth that is the test text.
+
+    Raises
+    ------
+    ValueError
+        As ``load_corpus`` does.
+    """
+    text = PREPARATIONS[preparation](load_corpus(corpus))[:characters]
     vocabulary = Vocabulary.from_text(text)
-    train_text, test_text = split_corpus(text)
+    if held_out == "last":
+        train_text, test_text = split_corpus(text)
+    else:
+        test_text, train_text = split_corpus(text, (0.1, 0.9))
     train_ids = vocabulary.encode(train_text)
     learned, validation = split_corpus(train_ids)
     return Parts(vocabulary, train_text, test_text, train_ids, vocabulary.encode(test_text), learned, validation)
+
+
+def choose_rate(experiment, arm, rate, call, factor=2.0):
+    """Return the learning rate with the lowest validation loss, between two worse ones.
+
+    The first rate and its two neighbors are tried with the seed 0, and further ones on the better side for as long as
+    the best is the outermost.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Where the losses are kept, as arms ``"<arm> at <rate>"``.
+    arm : str
+        What the rate is for.
+    rate : float
+        The first one.
+    call : callable
+        Takes a rate and returns a dict with ``validation``, nats per character. If the training diverges, ``train``
+        raises a ``ValueError``, which counts as the worst rate.
+    factor : float
+        Between two rates.
+
+    Raises
+    ------
+    ValueError
+        If the best of ``MOST_RATES`` rates is still the outermost.
+    """
+    losses = {}
+
+    def attempt(rate):
+        try:
+            return call(rate)
+        except ValueError as error:
+            if "lower the learning rate" not in str(error):
+                raise
+            return {"validation": None}
+
+    def loss_at(step):
+        if step not in losses:
+            tried = float(f"{rate * factor**step:.2g}")
+            result = experiment.measure(f"{arm} at {tried:g}", 0, lambda: {"rate": tried} | attempt(tried))
+            losses[step] = (math.inf if result["validation"] is None else result["validation"], tried)
+        return losses[step]
+
+    best = 0
+    while len(losses) <= MOST_RATES:
+        around = sorted((best - 1, best, best + 1), key=loss_at)
+        if around[0] == best:
+            return losses[best][1]
+        best = around[0]
+    raise ValueError(f"{arm}: the best of {len(losses)} rates is the outermost, {losses[best][1]:g}")
 
 
 def fit(ids, model, training, seed):
@@ -92,6 +168,48 @@ def fit(ids, model, training, seed):
     if training["use_ema"]:
         optimizer.finalize_variable_values(network.trainable_variables)
     return network, history
+
+
+def fit_batches(network, passes, optimizer, *, carry, clip_norm=5.0):
+    """Train a network on any batches, and not only on the contiguous ones of ``train``.
+
+    Parameters
+    ----------
+    network : keras.Model
+        As ``build_model`` returns it.
+    passes : iterable of iterables
+        For every pass its batches, pairs of ids ``(batch, time)``: inputs and targets.
+    optimizer : keras.optimizers.Optimizer
+        New.
+    carry : bool
+        Whether a batch begins with the state in which the one before it ended; if not, with zeros, as every pass does.
+    clip_norm : float or None
+        Largest global norm of the gradients.
+
+    Returns
+    -------
+    list of float
+        The mean loss of every pass, while the weights were changing, in nats per character.
+
+    Raises
+    ------
+    ValueError
+        If a mean is no number.
+    """
+    step = compiled_step(network, optimizer, clip_norm)
+    means = []
+    for batches in passes:
+        losses = []
+        states = None
+        for inputs, targets in batches:
+            if states is None or not carry:
+                states = zero_states(network, len(inputs))
+            loss, states = step(tf.constant(inputs, tf.int32), tf.constant(targets, tf.int32), states)
+            losses.append(loss)
+        means.append(float(np.mean([loss.numpy() for loss in losses])))
+        if not math.isfinite(means[-1]):
+            raise ValueError(f"the mean loss of pass {len(means)} became {means[-1]}: lower the learning rate")
+    return means
 
 
 def score(network):
@@ -210,6 +328,13 @@ def seeds_from_command_line(doc, seeds):
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=seeds, metavar="SEED")
     return parser.parse_args().seeds
+
+
+def mean_and_error(results, arm, figure):
+    """Return the mean of a figure over the seeds of an arm, its standard error, and the seeds' number."""
+    values = [row[figure] for row in results if row["arm"] == arm]
+    error = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return float(np.mean(values)), float(error), len(values)
 
 
 def paired_difference(results, first, second, figure):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from charlm_utils.batching import contiguous_batches
 from charlm_utils.corpora import load_corpus
 from charlm_utils.evaluation import evaluate
 from charlm_utils.files import bundled_data_dir
@@ -68,6 +69,52 @@ def test_differences_are_paired_by_seed(common):
     mean, error, seeds = common.paired_difference(results, "a", "b", "nats")
     assert (mean, seeds) == (2.0, 2)
     assert error == pytest.approx(1.0)  # differences of 1 and 3
+
+
+def test_a_mean_has_the_error_of_its_seeds(common):
+    results = [{"arm": "a", "seed": 0, "nats": 1.0}, {"arm": "a", "seed": 1, "nats": 3.0}, {"arm": "b", "nats": 9.0}]
+    assert common.mean_and_error(results, "a", "nats") == (2.0, pytest.approx(1.0), 2)
+
+
+@pytest.mark.parametrize("lowest", [0.01, 0.08, 0.5])
+def test_the_chosen_rate_lies_between_two_worse_ones(common, start, lowest):
+    experiment = start()
+
+    def call(rate):
+        if rate > 1:
+            raise ValueError("the loss became nan: lower the learning rate")
+        return {"validation": abs(np.log(rate / lowest))}
+
+    chosen = common.choose_rate(experiment, "a", 0.08, call)
+    tried = sorted(row["rate"] for row in experiment.results)
+    assert tried[0] < chosen < tried[-1]
+    assert lowest / 1.5 < chosen < lowest * 1.5
+    assert [row["validation"] is None for row in experiment.results if row["rate"] > 1] in ([], [True])
+
+
+def test_a_rate_at_the_edge_is_not_chosen(common, start):
+    with pytest.raises(ValueError, match="the outermost"):
+        common.choose_rate(start(), "a", 0.1, lambda rate: {"validation": -rate})
+
+
+def test_other_errors_are_not_taken_for_a_rate_that_is_too_high(common, start):
+    with pytest.raises(ValueError, match="part 2 of 2 needs"):
+        common.choose_rate(start(), "a", 0.1, lambda rate: common.split_corpus("short"))
+
+
+def test_batches_of_any_order_are_learned_with_and_without_their_state(common):
+    ids = np.tile([0, 0, 1], 400)  # a window that begins with 0 goes on with 0 or 1: only its state tells
+    losses = {}
+    for carry in (True, False):
+        common.set_seed(0)
+        network = common.build_model(2, cell="gru", units=8, embedding_dim=4)
+        batches = list(contiguous_batches(ids, 4, 2))
+        adam = common.keras.optimizers.Adam(0.03)
+        losses[carry] = common.fit_batches(network, [batches] * 4, adam, carry=carry)[-1]
+    assert losses[True] < 0.1 < 0.2 < losses[False]
+    network.set_weights([np.full_like(weight, np.nan) for weight in network.get_weights()])
+    with pytest.raises(ValueError, match="pass 1 became nan: lower the learning rate"):
+        common.fit_batches(network, [batches], common.keras.optimizers.Adam(), carry=True)
 
 
 def test_a_tiny_network_is_trained_and_scored(script, common, monkeypatch):
