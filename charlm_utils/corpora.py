@@ -234,7 +234,7 @@ def _what_fits(length, batch_size, time):
 def clean_lines(text: Text):
     """Remove tabs, the blanks at both ends of every line, and lines in which nothing is left.
 
-    Indentation and empty lines carry meaning in some texts: see chapter 1 before you use it.
+    Indentation and empty lines carry meaning in some texts: see ``chapters/01_vocabulary.ipynb`` before you use it.
     """
     lines = (line.strip() for line in text.replace("\t", "").split("\n"))
     return "\n".join(line for line in lines if line)

@@ -3,7 +3,7 @@
 Keras multiplies the inputs step by step and lets automatic differentiation unwind the loop, which forms the gradient
 of the weights once per step. Here the inputs of all steps are multiplied at once, the forward loop keeps its gates,
 the backward loop is left with one product per step, and the gradient of the recurrent kernel is a large product over
-many steps (back-propagation through time: Werbos 1990). Chapter 12 derives it.
+many steps (back-propagation through time: Werbos 1990). ``chapters/14_speed.ipynb`` derives it.
 
 The protocol. A layer with a loop of its own is a :class:`FastRNN`, and thereby a ``keras.layers.RNN``. It offers
 

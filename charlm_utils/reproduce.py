@@ -534,33 +534,33 @@ class Recipe:
 
 
 RECIPES = {
-    # Chapter 7.
+    # For 08_keras_stateful_gru.
     "shakespeare-gru": Recipe(
         corpus="shakespeare",
         model=ModelSettings(cell="gru", units=512, embedding_dim=256, dropout=0.2),
         method=Stream(batch_size=64, time=64, epochs=10, learning_rate=0.003, schedule="cosine"),
     ),
-    # Chapter 13: chosen without the last tenth, which is scored once, at the end.
+    # For 15_results: chosen without the last tenth, which is scored once, at the end.
     "shakespeare-best": Recipe(
         corpus="shakespeare",
         model=ModelSettings(cell="gru", units=512, num_layers=2, embedding_dim=256, dropout=0.4, fast=True),
         method=Stream(batch_size=32, time=64, epochs=12, learning_rate=0.003, schedule="cosine", validate=False),
     ),
-    # S000, chapter 8: without an end there; five passes here.
+    # S000, for 10_gradient_tape: without an end there; five passes here.
     "warpeace-lstm": Recipe(
         corpus="warpeace",
         preparation="clean_lines",
         model=ModelSettings(cell="lstm", units=256, num_layers=2, embedding_dim=256),
         method=Stream(batch_size=100, time=100, epochs=5, learning_rate=0.001, clip_norm=None, clip_value=5.0),
     ),
-    # S001, chapter 9: ten passes, where it speaks of twenty and runs two.
+    # S001, for 11_deep_lstm: ten passes, where it speaks of twenty and runs two.
     "anna-lstm": Recipe(
         corpus="anna",
         model=ModelSettings(cell="lstm", units=128, num_layers=2, embedding_dim=None, dropout=0.5),
         method=Stream(batch_size=10, time=50, epochs=10, learning_rate=0.01),
         prime="Far",
     ),
-    # S002, chapter 6: the first 200,000 windows, every 16 characters by themselves.
+    # S002, for 07_keras_windows: the first 200,000 windows, every 16 characters by themselves.
     "shakespeare36-window": Recipe(
         corpus="shakespeare",
         preparation="reduce_alphabet",
@@ -568,13 +568,13 @@ RECIPES = {
         method=Windows(batch_size=32, time=16, windows=200_000, epochs=10, learning_rate=0.001, clip_value=1.0),
         prime="first citizen:\nb",
     ),
-    # S003, chapter 7, second part.
+    # S003, for 09_names.
     "dinos-gru": Recipe(
         corpus="dinos",
         model=ModelSettings(cell="gru", units=1024, embedding_dim=256),
         method=Names(batch_size=64, epochs=20, learning_rate=0.001),
     ),
-    # S004, chapter 5: 7,001 steps there, five passes here.
+    # S004, for 05_lstm_from_gates: 7,001 steps there, five passes here.
     "letters-lstm": Recipe(
         corpus="shakespeare",
         preparation="letters",

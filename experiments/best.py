@@ -34,7 +34,7 @@ SETTINGS = {
     "learned_from": LEARNED_FROM,
     "window": WINDOW,
 }
-CHAPTER = "13_results"
+CHAPTER = "15_results"
 
 
 @cache

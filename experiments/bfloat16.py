@@ -18,7 +18,7 @@ MODEL = {"units": 512, "embedding_dim": 256, "dropout": 0.2, "fast": True}
 TRAINING = {"batch_size": 64, "time": 64, "epochs": 3, "learning_rate": 0.003, "use_ema": False}
 LIMIT = 0.005  # nats per character
 SETTINGS = {"corpus": "shakespeare", "cells": CELLS, "types": DTYPES, "model": MODEL, "training": TRAINING}
-CHAPTER = "12_speed"
+CHAPTER = "14_speed"
 
 
 def train_and_score(cell, dtype, seed):

@@ -2,8 +2,8 @@
 
     python experiments/chapters.py [--seeds 0 1 ...]
 
-The networks have the sizes of their sources. That of chapter 6 reads 200,000 windows of 16 characters, each by itself,
-of which the last output counts. Besides them the recorded run of chapter 7 is scored, which had ten passes.
+The networks have the sizes of their sources. That of chapter 7 reads 200,000 windows of 16 characters, each by itself,
+of which the last output counts. Besides them the recorded run of chapter 8 is scored, which had ten passes.
 """
 
 import time as clock
@@ -24,8 +24,8 @@ EPOCHS = 2
 RATE = 0.002
 NETWORKS = {
     "LSTM of chapter 5": {"units": 64, "num_layers": 1, "embedding_dim": None, "time": 10},
-    "LSTM of chapter 8": {"units": 256, "num_layers": 2, "embedding_dim": 256, "time": 100},
-    "LSTM of chapter 9": {"units": 128, "num_layers": 2, "embedding_dim": None, "time": 50},
+    "LSTM of chapter 10": {"units": 256, "num_layers": 2, "embedding_dim": 256, "time": 100},
+    "LSTM of chapter 11": {"units": 128, "num_layers": 2, "embedding_dim": None, "time": 50},
 }
 WINDOWS = {"units": 128, "time": 16, "windows": 200_000}
 SETTINGS = {
@@ -34,9 +34,9 @@ SETTINGS = {
     "batch_size": 64,
     "learning_rate": RATE,
     "networks": NETWORKS,
-    "windows of chapter 6": WINDOWS,
+    "windows of chapter 7": WINDOWS,
 }
-CHAPTER = "13_results"
+CHAPTER = "15_results"
 
 
 def stream(name, seed):
@@ -50,7 +50,7 @@ def stream(name, seed):
 
 
 def windows(seed):
-    """Train the network of chapter 6 on windows in a drawn order and score it in such windows."""
+    """Train the network of chapter 7 on windows in a drawn order and score it in such windows."""
     parts = load_parts()
     time, count = WINDOWS["time"], WINDOWS["windows"]
     set_seed(seed)
@@ -79,7 +79,7 @@ def conclude(results):
     run = next(row for row in results if row["arm"] == "shakespeare-gru")
     answer = (
         f"After {EPOCHS} passes they lose between {min(losses):.3f} and {max(losses):.3f} nats, the recorded GRU of "
-        f"chapter 7 {run['nats']:.3f} after {run['epochs']}; passes are equal and updates are not, so this says "
+        f"chapter 8 {run['nats']:.3f} after {run['epochs']}; passes are equal and updates are not, so this says "
         "nothing of the cells."
     )
     errors = [row["error"] for row in results if "error" in row]
@@ -92,7 +92,7 @@ def main():
     seeds = seeds_from_command_line(__doc__, [0])
     experiment = Experiment(__file__, __doc__, chapter=CHAPTER, settings=SETTINGS)
     for seed in seeds:
-        experiment.measure("windows of chapter 6", seed, partial(windows, seed))
+        experiment.measure("windows of chapter 7", seed, partial(windows, seed))
         for name in NETWORKS:
             experiment.measure(name, seed, partial(stream, name, seed))
     experiment.measure("shakespeare-gru", 0, partial(score_recorded, "shakespeare-gru"))

@@ -13,7 +13,7 @@ from charlm_utils.metrics import block_error
 from charlm_utils.ngrams import NgramModel
 
 SETTINGS = {"corpus": "shakespeare", "orders": [1, 2, 3, 4, 5, 6, 7, 8], "smoothings": ["kneser-ney", "witten-bell"]}
-CHAPTER = "13_results"
+CHAPTER = "15_results"
 
 
 def count(order, smoothing):

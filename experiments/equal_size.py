@@ -18,7 +18,7 @@ NAMES = {"rnn": "plain RNN", "gru": "GRU", "lstm": "LSTM"}
 RATES = [0.001, 0.003, 0.01]
 TRAINING = {"batch_size": 64, "time": 64, "epochs": 2, "use_ema": False}
 SETTINGS = {"corpus": "shakespeare", "embedding_dim": 64, "units": UNITS, "learning_rates": RATES, "training": TRAINING}
-CHAPTER = "13_results"
+CHAPTER = "15_results"
 
 
 def model_of(cell):

@@ -28,7 +28,7 @@ IDEAS = {
     "weight-average": {"use_ema": True},
 }
 SETTINGS = {"corpus": "shakespeare", "model": MODEL, "training": TRAINING, "ideas": IDEAS}
-CHAPTER = "13_results"
+CHAPTER = "15_results"
 
 
 def settings_of(idea):

@@ -159,7 +159,7 @@ def test_no_page_asks_an_outside_host_and_no_script_fails(tab, address, pages):
 
 
 def test_mathematics_icons_figures_and_search_work_offline(tab, address):
-    tab.goto(f"{address}/chapters/07_keras_stateful_gru.html", wait_until="networkidle")
+    tab.goto(f"{address}/chapters/08_keras_stateful_gru.html", wait_until="networkidle")
     tab.wait_for_selector("mjx-container svg", state="attached")
     assert tab.locator("mjx-container").count() > 10
     assert "Font Awesome" in tab.evaluate(
@@ -175,7 +175,7 @@ def test_mathematics_icons_figures_and_search_work_offline(tab, address):
 
 
 def test_player_steps_through_the_text(tab, address):
-    tab.goto(f"{address}/chapters/07_keras_stateful_gru.html", wait_until="networkidle")
+    tab.goto(f"{address}/chapters/08_keras_stateful_gru.html", wait_until="networkidle")
     player = tab.locator(".charlm-player")
     before = player.locator("pre").inner_text()
     player.get_by_role("button", name="Back").click()

@@ -155,7 +155,7 @@ def first_adam_step(gradient, epsilon):
 
 @pytest.mark.parametrize("epsilon", [1e-8, 1e-7])
 def test_both_adams_mean_the_same_by_epsilon(epsilon):
-    """Chapter 4: the first step moves a weight by rate * g / (g + epsilon / sqrt(0.001))."""
+    """06_placeholders_vs_eager: the first step moves a weight by rate * g / (g + epsilon / sqrt(0.001))."""
     old, new = first_adam_step(lambda: tf.constant([[1e-6], [1.0]]), epsilon)
     expected = [-0.1 * g / (g + epsilon / np.sqrt(0.001)) for g in (1e-6, 1.0)]
     np.testing.assert_allclose(old, expected, rtol=1e-3)
@@ -163,7 +163,7 @@ def test_both_adams_mean_the_same_by_epsilon(epsilon):
 
 
 def test_keras_adam_squares_the_slices_of_a_row_one_by_one():
-    """Chapter 4: the reason why its step turns the slices of an embedding's gradient into one tensor.
+    """06_placeholders_vs_eager: the reason why its step turns the slices of an embedding's gradient into one tensor.
 
     Should this fail after an upgrade of Keras, the remark in the chapter is out of date.
     """

@@ -339,7 +339,7 @@ def test_a_failed_fit_leaves_the_model_as_it_was():
     assert model.nats_per_char([0, 1, 1]) == before
 
 
-# --- tiny Shakespeare: what chapter 3 says of it ---
+# --- tiny Shakespeare: what the chapter on counting says of it ---
 
 # First 90 % counted, last 10 % held out, nats per character: by another program, and by this one.
 REFERENCE = {1: 3.347, 2: 2.484, 3: 2.036, 4: 1.717, 5: 1.559, 6: 1.521, 7: 1.514, 8: 1.517}

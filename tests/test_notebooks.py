@@ -91,12 +91,19 @@ def test_no_cell_is_over_25_lines_and_no_file_over_300_kilobytes(chapter):
 
 def test_opening_is_that_of_the_map(chapter):
     title, box, setup, imports = chapter.cells[:4]
-    assert re.match(r"# \w+", title.source)
-    assert len(title.source.split("\n")) > 2, "a hook follows the title"
+    assert re.match(r"\(.+\)=\n# \w+", title.source)
+    assert len(title.source.split("\n")) > 3, "a hook follows the title"
     for heading in ("**You will build**", "**You will learn**", "**You need**"):
         assert heading in box.source
     assert setup.cell_type == "code"
     assert imports.cell_type == "code"
+
+
+def test_chapters_are_named_by_links(chapter):
+    assert re.match(r"\(chapter-[a-z]+\)=\n# ", chapter.cells[0].source)
+    for cell in chapter.prose:
+        typed = re.search(r"(?i)\bchapters? \d+", cell.source)
+        assert not typed, f"{typed[0]} should be a link, as {{numref}}`chapter {{number}} <chapter-gates>`"
 
 
 def test_setup_cell_is_the_same_in_every_chapter_and_behind_a_button(chapter):

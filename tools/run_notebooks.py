@@ -2,8 +2,8 @@
 
     python tools/run_notebooks.py                      # every chapter
     python tools/run_notebooks.py chapters/01_*.ipynb  # some
-    python tools/run_notebooks.py --timed chapters/12_speed.ipynb  # with new timings
-    python tools/run_notebooks.py --output /tmp/full chapters/07_keras_stateful_gru.ipynb  # elsewhere, all outputs new
+    python tools/run_notebooks.py --timed chapters/14_speed.ipynb  # with new timings
+    python tools/run_notebooks.py --output /tmp/full chapters/08_keras_stateful_gru.ipynb  # elsewhere, all outputs new
 
 The scale is that of CHARLM_SCALE. A second run leaves an empty `git diff`: cells tagged `nbval-ignore-output`, which
 are timed or depend on the machine, keep the outputs that were committed last, unless code has changed there or above,

@@ -1,7 +1,7 @@
 """Test the package and every chapter with one set of versions, in an environment of its own.
 
     python tools/versions.py oldest                            # the quick tests and the chapters
-    python tools/versions.py colab chapters/06_keras_windows.ipynb
+    python tools/versions.py colab chapters/07_keras_windows.ipynb
     python tools/versions.py newest --python python3.13
 
 The package's own dependencies are resolved first, at the bounds or pins of the set; what the tests need comes around
