@@ -1,4 +1,4 @@
-"""The measuring tools of the benchmarks, and the file of speeds that the chapter on speed shows; nothing is timed here."""
+"""The measuring tools of the benchmarks, and the file of speeds that the book shows; nothing is timed here."""
 
 import json
 import sys
