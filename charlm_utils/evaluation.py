@@ -27,7 +27,8 @@ def evaluate(model: KerasModel, ids: Ids, rows: Size = 1):
     rows : int
         Into how many stretches the text is cut. 1 reads it in one stream: the exact figure. With more, they are
         scored side by side, which is many times as fast; each first reads the 500 characters before it, unscored, and
-        so starts from nearly the state that the one stream has there.
+        so starts from nearly the state that the one stream has there. A text that is too short for stretches of 500
+        characters is cut into fewer.
 
     Returns
     -------
@@ -43,7 +44,7 @@ def evaluate(model: KerasModel, ids: Ids, rows: Size = 1):
         return float(np.mean(nats_per_position(model, ids), dtype=np.float64))
     ids = check_text(model, ids)
     check("rows", rows, integer(1, len(ids) - 1))
-    return _evaluate_in_rows(model, ids, rows)
+    return _evaluate_in_rows(model, ids, min(rows, max(1, (len(ids) - 1) // _WARM_UP)))
 
 
 def _evaluate_in_rows(model, ids, rows):

@@ -151,6 +151,10 @@ def test_rows_score_every_character_once_and_come_close_to_the_one_stream(monkey
         assert evaluate(model, LONG[:n], rows=rows) == pytest.approx(evaluate(model, LONG[:n]), abs=1e-3)
 
 
+def test_rows_are_fewer_where_their_warm_up_would_reach_past_the_start_of_the_text(sharp_model):
+    assert evaluate(sharp_model, LONG[:900], rows=64) == pytest.approx(evaluate(sharp_model, LONG[:900]), abs=1e-6)
+
+
 @pytest.mark.parametrize(("rows", "message"), [(0, "rows must be"), (2.5, "rows must be"), (30, "between 1 and 29")])
 def test_rows_out_of_range_are_refused(sharp_model, rows, message):
     with pytest.raises(ValueError, match=message):
