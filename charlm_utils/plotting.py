@@ -1,4 +1,7 @@
-"""The book's figures: each function takes an axes (or makes one), draws on it and returns it."""
+"""The book's figures, each drawn on an axes that it takes (or makes) and returns, and its tables."""
+
+import html
+import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,10 +26,15 @@ COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 
 
 def use_book_style():
-    """Set one plain style for all figures: white ground (also in dark mode), readable size, the palette above."""
+    """Set one plain style for all figures: SVG, readable on a phone, the palette above.
+
+    The ground is white, so that a figure can be read in notebooks of any theme. On the pages of the book, ``book.css``
+    lets the ground vanish, and turns white and black around in dark mode.
+    """
+    _show_as_svg()
     plt.rcParams.update(
         {
-            "figure.figsize": (7, 3.5),
+            "figure.figsize": (6, 3.3),
             "figure.dpi": 100,
             "figure.facecolor": "white",
             "figure.constrained_layout.use": True,
@@ -36,9 +44,24 @@ def use_book_style():
             "axes.grid": True,
             "axes.axisbelow": True,
             "grid.alpha": 0.3,
-            "font.size": 11,
+            "font.size": 12,
+            "svg.fonttype": "path",
+            "svg.hashsalt": "charlm",  # the same names inside the file every time
         }
     )
+
+
+def _show_as_svg():
+    """Let a notebook show figures as SVG, without a date; where no notebook runs, there is nothing to set."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is None:
+        return
+    from matplotlib_inline.config import InlineBackend
+
+    backend = InlineBackend.instance(parent=shell)
+    backend.shell = shell
+    backend.print_figure_kwargs = {"bbox_inches": "tight", "metadata": {"Date": None, "Creator": None}}
+    backend.figure_formats = {"svg"}
 
 
 @checked
@@ -169,3 +192,112 @@ def _check_colors(colors, rows):
         check(f"colors[{y}]", colors[y], Ids)
         if len(colors[y]) != len(row):
             raise ValueError(f"colors[{y}] must be one number for each of {len(row)} characters, got {len(colors[y])}")
+
+
+@checked
+def show_table(rows: List, columns: Texts, formats: Texts | None = None, caption: Text = ""):
+    """Return a small table, which a notebook shows when it is the last value of a cell.
+
+    Numbers stand on the right of their column, all else on the left. The first column names the rows.
+
+    Parameters
+    ----------
+    rows : list of list
+        One list per row, as long as ``columns``; strings, numbers or whatever ``format`` takes.
+    columns : list of str
+        What stands at the top, with units: ``"loss (nats per character)"``.
+    formats : list of str, optional
+        One specification per column, as in ``format(0.125, ".2f")``; ``""`` leaves a value as it is, and strings are
+        never changed. By default all values stay as they are.
+    caption : str
+        What the table shows, above it.
+
+    Returns
+    -------
+    object
+        With the table as text (``str``) and as HTML.
+
+    Raises
+    ------
+    ValueError
+        If there is no column, a row or ``formats`` is not as long as ``columns``, or a format does not fit its value.
+
+    Examples
+    --------
+    >>> show_table([["bigram", 2.4567], ["trigram", 2.0]], ["model", "loss (nats per character)"], ["", ".3f"])
+    model    loss (nats per character)
+    ----------------------------------
+    bigram                       2.457
+    trigram                      2.000
+    """
+    if not columns:
+        raise ValueError("columns must hold at least one string, got none")
+    formats = [""] * len(columns) if formats is None else formats
+    if len(formats) != len(columns):
+        raise ValueError(f"formats must be one for each of {len(columns)} columns, got {len(formats)}")
+    cells = []
+    for number, row in enumerate(rows):
+        check(f"rows[{number}]", row, List)
+        if len(row) != len(columns):
+            raise ValueError(f"rows[{number}] must be one value for each of {len(columns)} columns, got {len(row)}")
+        cells.append([_formatted(*one) for one in zip(row, columns, formats, strict=True)])
+    right = [_all_numbers([row[column] for row in rows]) for column in range(len(columns))]
+    return _Table(list(columns), cells, right, caption)
+
+
+def _formatted(value, column, specification):
+    """Return a value as the table shows it."""
+    if isinstance(value, str):
+        return value
+    try:
+        return format(value, specification)
+    except (TypeError, ValueError):
+        raise ValueError(f"formats must fit the values of column {column!r}, got {specification!r}") from None
+
+
+def _all_numbers(values):
+    return bool(values) and all(isinstance(value, int | float | np.number) for value in values)
+
+
+class _Table:
+    """Header, cells (all strings) and which columns stand on the right."""
+
+    def __init__(self, columns, cells, right, caption):
+        self.columns = columns
+        self.cells = cells
+        self.right = right
+        self.caption = caption
+
+    def __repr__(self):
+        lines = [self.columns, *self.cells]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.columns))]
+        texts = [self._line(line, widths) for line in lines]
+        texts.insert(1, "-" * (sum(widths) + 2 * (len(widths) - 1)))
+        return "\n".join([self.caption] * bool(self.caption) + texts)
+
+    def _line(self, line, widths):
+        parts = []
+        for text, width, right in zip(line, widths, self.right, strict=True):
+            parts.append(text.rjust(width) if right else text.ljust(width))
+        return "  ".join(parts).rstrip()
+
+    def _repr_html_(self):
+        head = "".join(self._cell("th", "col", *one) for one in zip(self.columns, self.right, strict=True))
+        lines = ['<table class="charlm-table">']
+        if self.caption:
+            lines.append(f"<caption>{html.escape(self.caption)}</caption>")
+        lines.append(f"<thead><tr>{head}</tr></thead>")
+        lines.append("<tbody>")
+        for first, *others in self.cells:
+            row = self._cell("th", "row", first, self.right[0])
+            row += "".join(self._cell("td", "", *one) for one in zip(others, self.right[1:], strict=True))
+            lines.append(f"<tr>{row}</tr>")
+        lines.append("</tbody>")
+        lines.append("</table>")
+        return "\n".join(lines)
+
+    @staticmethod
+    def _cell(tag, scope, text, right):
+        scope = f' scope="{scope}"' if scope else ""
+        side = "right" if right else "left"
+        return f'<{tag}{scope} style="text-align: {side}">{html.escape(text)}</{tag}>'

@@ -462,6 +462,12 @@ def make_calls(w):
             "ax": axes,
             "colors": Param("list", [[0, 1]], optional=True, more={"fewer": [[0]], "none at all": []}),
         },
+        "plotting.show_table": {
+            "rows": Param("list", [["a", 1]], more={"short": [["a"]], "number": [1]}),
+            "columns": Param("strings", ["x", "y"], more={"none at all": [], "one string": "ab"}),
+            "formats": Param("strings", ["", "d"], optional=True, more={"fewer": [""], "unknown": ["", "y"]}),
+            "caption": words,
+        },
         "reproduce.ModelSettings": build | {"units": size, "num_layers": size},  # its limits hang on the vocabulary
         "reproduce.Stream": {
             **method,

@@ -51,7 +51,11 @@ def defined_names(cell):
 
 
 def has_image(cell):
-    return any("image/png" in output.get("data", {}) for output in cell.outputs)
+    return any(is_image(output) for output in cell.outputs)
+
+
+def is_image(output):
+    return bool({"image/svg+xml", "image/png"} & set(output.get("data", {})))
 
 
 def test_there_are_chapters():
@@ -159,7 +163,7 @@ def test_every_figure_has_name_caption_and_description(chapter):
             names.append(cell.metadata.mystnb.figure.name)
             assert len(cell.metadata.mystnb.figure.caption) > 20, cell.source
             assert len(cell.metadata.mystnb.image.alt) > 20, cell.source
-            assert all("image/png" in output.data for output in cell.outputs), "a figure cell shows only its figure"
+            assert all(is_image(output) for output in cell.outputs), "a figure cell shows only its figure"
     assert names and len(set(names)) == len(names)
 
 

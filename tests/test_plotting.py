@@ -5,13 +5,17 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from bs4 import BeautifulSoup
+from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.colors import to_rgba
+from matplotlib_inline.config import InlineBackend
 
 from charlm_utils.plotting import (
     COLORS,
     plot_history,
     plot_next_character,
     plot_windows,
+    show_table,
     use_book_style,
 )
 
@@ -138,6 +142,21 @@ def test_windows_color_rows_or_the_numbers_they_are_given(ax):
     assert by_number[0] == by_number[3] != by_number[1] == by_number[2]
 
 
+def test_a_notebook_shows_figures_as_svg_that_is_the_same_every_time():
+    shell = InteractiveShell()
+    with plt.rc_context(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("IPython.get_ipython", lambda: shell)
+        use_book_style()
+        figure, ax = plt.subplots()
+        ax.plot([1, 2], label="a line")
+        ax.legend()
+        shown = [shell.display_formatter.format(figure)[0]["image/svg+xml"] for _ in range(2)]
+        plt.close(figure)
+    InlineBackend.clear_instance()
+    assert shown[0] == shown[1]
+    assert "<svg" in shown[0] and "dc:date" not in shown[0]
+
+
 def test_book_style_keeps_a_white_ground_and_cycles_through_the_palette():
     with plt.rc_context():
         use_book_style()
@@ -149,3 +168,40 @@ def test_the_colors_are_distinct_and_from_okabe_and_itos_palette():
     published = {"#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
     assert set(COLORS) <= published
     assert len(set(COLORS)) == len(COLORS)
+
+
+def test_a_table_as_text_aligns_numbers_and_names():
+    table = show_table([["a", 2.5, "1"], ["bc", 10, ""]], ["name", "loss (nats)", "note"], ["", ".2f", ""], "Losses")
+    assert str(table).split("\n") == [
+        "Losses",
+        "name  loss (nats)  note",
+        "-----------------------",
+        "a            2.50  1",
+        "bc          10.00",
+    ]
+
+
+def test_a_table_as_html_names_columns_and_rows_and_escapes():
+    table = BeautifulSoup(show_table([["<", 1.25]], ["a & b", "loss"], ["", ".1f"], "<b>")._repr_html_(), "html.parser")
+    assert [th.text for th in table.select('thead th[scope="col"]')] == ["a & b", "loss"]
+    assert [th.text for th in table.select('tbody th[scope="row"]')] == ["<"]
+    assert [(td.text, td["style"]) for td in table.select("td")] == [("1.2", "text-align: right")]
+    assert table.caption.text == "<b>"
+
+
+def test_a_table_leaves_values_as_they_are_without_formats():
+    assert str(show_table([["a", None, 0.1]], ["x", "y", "z"])).endswith("a  None  0.1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([], []), "columns must hold at least one string, got none"),
+        (([["a"]], ["x", "y"]), r"rows\[0\] must be one value for each of 2 columns, got 1"),
+        (([["a"]], ["x"], ["", ""]), "formats must be one for each of 1 columns, got 2"),
+        (([["a"], [None]], ["x"], [".2f"]), r"formats must fit the values of column 'x', got '\.2f'"),
+    ],
+)
+def test_a_table_refuses_what_does_not_fit(arguments, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        show_table(*arguments)
