@@ -50,7 +50,7 @@ outputs: .venv/installed  ## run every chapter and store its outputs
 	$(BIN)/python tools/run_notebooks.py
 
 figures: .venv/installed  ## draw the figures in _static again
-	for script in _static/*.py; do $(BIN)/python $$script; done
+	for script in $(filter-out _static/drawing.py,$(wildcard _static/*.py)); do $(BIN)/python $$script || exit 1; done
 
 bench: .venv/installed .venv-rivals/installed  ## measure speeds, in turns with PyTorch, into data/speeds.json
 	$(BIN)/python benchmarks/encode.py

@@ -1,41 +1,29 @@
-"""Draw `unrolled.svg`: a recurrent network that reads "sal" and predicts "alt"."""
+"""Draw `unrolled.svg`: a recurrent network that reads "sal" and predicts "alt".
 
-from pathlib import Path
+Alternative text: Three steps of a recurrent network side by side. The first reads s, computes state 1 from state 0 and
+predicts a; the second reads a and predicts l; the third reads l and predicts t and hands its state to the next window.
+"""
 
-import matplotlib.pyplot as plt
-
-from charlm_utils.plotting import COLORS, use_book_style
-
-
-def box(ax, x, y, text, color):
-    """Draw one box with a word in it."""
-    ax.text(x, y, text, ha="center", va="center", bbox={"boxstyle": "round,pad=0.5", "fc": color, "alpha": 0.35})
-
-
-def arrow(ax, start, end):
-    """Draw an arrow."""
-    ax.annotate("", end, start, arrowprops={"arrowstyle": "->", "shrinkA": 0, "shrinkB": 0})
+from drawing import READ, SAID, STATE, arrow, box, canvas, label, save
 
 
 def main():
     """Draw the figure beside this script."""
-    use_book_style()
-    plt.rcParams.update({"svg.hashsalt": "charlm", "svg.fonttype": "path"})
-    figure, ax = plt.subplots(figsize=(8, 3))
+    ax = canvas(10.6, 3.9)
+    label(ax, 0.05, 0.5, "reads", side="left")
+    label(ax, 0.05, 3.4, "predicts", side="left")
+    box(ax, 0.65, 1.95, "$h_0 = 0$", STATE, width=1.2)
     for t, (read, predicted) in enumerate(zip("sal", "alt", strict=True), start=1):
-        x = 2 * t
-        box(ax, x, 0, f"reads {read}", COLORS[1])
-        box(ax, x, 1, f"state $h_{t}$", COLORS[4])
-        box(ax, x, 2, f"predicts {predicted}", COLORS[2])
-        arrow(ax, (x, 0.28), (x, 0.72))
-        arrow(ax, (x, 1.28), (x, 1.72))
-        arrow(ax, (x - 1.3, 1), (x - 0.55, 1))
-    box(ax, 0, 1, "state $h_0 = 0$", COLORS[4])
-    arrow(ax, (6.55, 1), (7.45, 1))
-    box(ax, 8.35, 1, "next window", "white")
-    ax.set(xlim=(-0.9, 9.1), ylim=(-0.5, 2.5))
-    ax.axis("off")
-    figure.savefig(Path(__file__).with_suffix(".svg"), metadata={"Date": None, "Creator": None})
+        x = 0.65 + 2.1 * t
+        box(ax, x, 0.5, read, READ, width=1.1)
+        box(ax, x, 1.95, f"$h_{t}$", STATE, width=1.1)
+        box(ax, x, 3.4, predicted, SAID, width=1.1)
+        arrow(ax, (x, 0.9), (x, 1.55))
+        arrow(ax, (x, 2.35), (x, 3.0))
+        arrow(ax, (x - 1.5 if t == 1 else x - 1.55, 1.95), (x - 0.55, 1.95))
+    arrow(ax, (7.5, 1.95), (8.3, 1.95))
+    label(ax, 8.4, 1.95, "to the next\nwindow", side="left")
+    save(ax, __file__)
 
 
 if __name__ == "__main__":

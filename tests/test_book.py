@@ -108,6 +108,15 @@ def test_pages_name_no_outside_host_to_load_from(built, pages):
         assert not re.search(r"(url\(|@import)\s*['\"]?(https?:)?//", sheet.read_text("utf-8", "replace")), sheet.name
 
 
+def test_check_and_solution_follow_their_exercise_so_that_the_three_are_one_card(pages):
+    for file in toc_files():
+        if file.startswith("chapters/"):
+            exercises = pages[f"{file}.html"].select(".exercise.admonition")
+            cards = pages[f"{file}.html"].select(".exercise.admonition + div.cell + div.cell.tag_hide-cell")
+            assert len(exercises) == len(cards) >= 3
+            assert all("Show solution" in card.summary.text for card in cards)
+
+
 @pytest.fixture(scope="session")
 def browser():
     if CHROMIUM is None:
