@@ -60,7 +60,7 @@ def tint(color, share=0.3):
 def label(ax, x, y, text, color="black", side="center", size=1.0, **options):
     """Write a text; ``side`` is the end that stands at x: left, center or right."""
     options = {"va": "center", "zorder": 5} | options
-    if "$" in text:  # the letters of mathematics are smaller
+    if text[:1] == text[-1:] == "$":  # the letters of mathematics are smaller
         size = 1.15 * size
     ax.text(x, y, text, color=color, ha=side, fontsize=FONT_SIZE * size, **options)
 
@@ -156,15 +156,15 @@ def cells(ax, left, top, rows, colors=GRAY, size=0.5, height=None):
     return lambda m, t: (left + (t + 0.5) * size, top - (m + 0.5) * height)
 
 
-def brace(ax, start, end, text="", depth=0.2, color=GRAY):
-    """Draw a square brace from start to end, open to the left as one walks along it, with a text on its other side."""
+def brace(ax, start, end, text="", depth=0.15, color=GRAY):
+    """Draw a square brace that bulges to the right of the way from start to end, and a text beyond it."""
     (x0, y0), (x1, y1) = start, end
     length = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5
     right = ((y1 - y0) / length * depth, -(x1 - x0) / length * depth)
     outer = [(x0 + right[0], y0 + right[1]), (x1 + right[0], y1 + right[1])]
     line(ax, start, *outer, end, color=color)
-    middle = ((x0 + x1) / 2 + 2.2 * right[0], (y0 + y1) / 2 + 2.2 * right[1])
     if y0 == y1:
-        label(ax, *middle, text)
+        label(ax, (x0 + x1) / 2, y0 + right[1] + (0.28 if right[1] > 0 else -0.28), text)
     else:
-        label(ax, *middle, text, side="left" if right[0] > 0 else "right")
+        side = "left" if right[0] > 0 else "right"
+        label(ax, x0 + right[0] + (0.1 if right[0] > 0 else -0.1), (y0 + y1) / 2, text, side=side)

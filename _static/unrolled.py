@@ -1,7 +1,8 @@
 """Draw `unrolled.svg`: a recurrent network that reads "sal" and predicts "alt".
 
-Alternative text: Three steps of a recurrent network side by side. The first reads s, computes state 1 from state 0 and
-predicts a; the second reads a and predicts l; the third reads l and predicts t and hands its state to the next window.
+Alternative text: Three steps of a recurrent network side by side. The first reads s, computes state 1 from state 0
+and predicts a; the second reads a and predicts l; the third reads l and predicts t and hands its state to the next
+window.
 """
 
 from drawing import READ, SAID, STATE, arrow, box, canvas, label, save
