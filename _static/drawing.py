@@ -16,7 +16,8 @@ from charlm_utils.vocabulary import visible
 
 BLUE, ORANGE, GREEN, PINK, SKY, RED = COLORS
 READ, STATE, MEMORY, GATE, SAID, GRADIENT = ORANGE, SKY, PINK, BLUE, GREEN, RED  # one meaning per color in all drawings
-GRAY = "#777777"
+GRAY = "#6E6E6E"
+LETTERS = {RED: "#B04E00"}  # a darker shade, where a color is too light for letters
 FONT_SIZE = 11
 INCH = 0.5  # per unit
 
@@ -62,7 +63,7 @@ def label(ax, x, y, text, color="black", side="center", size=1.0, **options):
     options = {"va": "center", "zorder": 5} | options
     if text[:1] == text[-1:] == "$":  # the letters of mathematics are smaller
         size = 1.15 * size
-    ax.text(x, y, text, color=color, ha=side, fontsize=FONT_SIZE * size, **options)
+    ax.text(x, y, text, color=LETTERS.get(color, color), ha=side, fontsize=FONT_SIZE * size, **options)
 
 
 def box(ax, x, y, text="", color=GRAY, width=1.6, height=0.8, size=1.0, dashed=False):
