@@ -5,6 +5,8 @@ import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 
 from charlm_utils.checks import (
     Ids,
@@ -164,12 +166,15 @@ def plot_windows(rows: Texts, ax: MatplotlibAxes | None = None, colors: List | N
     if colors is not None:
         _check_colors(colors, rows)
     ax = ax or plt.gca()
+    corners = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5), (-0.5, -0.5)])
+    boxes = {}  # all of one color are one path, which keeps the picture's file small
     for y, row in enumerate(rows):
         for x, character in enumerate(row):
             number = y if colors is None else colors[y][x]
-            box = plt.Rectangle((x - 0.5, y - 0.5), 1, 1, fc=COLORS[number % len(COLORS)], ec="white", alpha=0.45)
-            ax.add_patch(box)
+            boxes.setdefault(COLORS[number % len(COLORS)], []).append(Path(corners + (x, y), closed=True))
             ax.text(x, y, visible(character), ha="center", va="center", family="monospace")
+    for color, paths in boxes.items():
+        ax.add_patch(PathPatch(Path.make_compound_path(*paths), fc=color, ec="white", alpha=0.45))
     longest = max(len(row) for row in rows)
     ax.set(
         xlim=(-0.5, longest - 0.5),

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from bs4 import BeautifulSoup
 from IPython.core.interactiveshell import InteractiveShell
-from matplotlib.colors import to_rgba
+from matplotlib.colors import to_rgb, to_rgba
 from matplotlib_inline.config import InlineBackend
 
 from charlm_utils.plotting import (
@@ -128,18 +128,26 @@ def test_windows_draw_one_box_with_its_character_per_place(ax):
         ((0, 1), "c"),
         ((1, 1), "d"),
     ]
-    assert [(box.get_x() + 0.5, box.get_y() + 0.5) for box in ax.patches] == [t.get_position() for t in ax.texts]
+    centers = [center for patch in ax.patches for center in box_centers(patch)]
+    assert centers == [text.get_position() for text in ax.texts]
     assert ax.get_xlim() == (-0.5, 2.5)
     assert ax.get_ylim() == (1.5, -0.5)  # the first row on top
 
 
+def box_centers(patch):
+    """Return the middles of the boxes that one path draws, five corners each."""
+    corners = patch.get_path().vertices.reshape(-1, 5, 2)
+    np.testing.assert_array_equal(np.ptp(corners, axis=1), np.ones((len(corners), 2)))
+    return [tuple(center) for center in corners[:, :4].mean(axis=1)]
+
+
 def test_windows_color_rows_or_the_numbers_they_are_given(ax):
     plot_windows(["ab", "cd"], ax)
-    by_row = [box.get_facecolor() for box in ax.patches]
-    assert by_row[0] == by_row[1] != by_row[2] == by_row[3]
+    assert [box_centers(patch) for patch in ax.patches] == [[(0, 0), (1, 0)], [(0, 1), (1, 1)]]
+    assert [to_rgba(patch.get_facecolor())[:3] for patch in ax.patches] == [to_rgb(color) for color in COLORS[:2]]
+    ax.cla()
     plot_windows(["ab", "cd"], ax, colors=[[0, 1], [1, len(COLORS)]])  # numbers start over after the palette
-    by_number = [box.get_facecolor() for box in ax.patches[4:]]
-    assert by_number[0] == by_number[3] != by_number[1] == by_number[2]
+    assert [box_centers(patch) for patch in ax.patches] == [[(0, 0), (1, 1)], [(1, 0), (0, 1)]]
 
 
 def test_a_notebook_shows_figures_as_svg_that_is_the_same_every_time():

@@ -1,7 +1,9 @@
 """The verbs of the Makefile and the scripts behind them, with stand-ins for what would take minutes."""
 
+import io
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -10,12 +12,20 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from xml.etree import ElementTree
 
+import matplotlib.pyplot as plt
 import nbformat
+import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from charlm_utils.plotting import plot_windows, use_book_style
+
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import run_notebooks  # noqa: E402
+
 STUB = """#!/bin/sh
 case $1 in
   -c) echo {version};;
@@ -147,6 +157,31 @@ def ask(port, name):
 
 
 @pytest.mark.slow
+def test_a_stored_picture_is_small_and_looks_the_same():
+    with plt.rc_context():
+        use_book_style()
+        figure, (left, right) = plt.subplots(1, 2, num=1, clear=True)
+        plot_windows(["ab c", "defg"], left)
+        right.semilogy([1, 10, 100], label="a line")
+        right.legend()
+        right.scatter([0, 1, 2], [3, 30, 70], c=[0, 1, 2])
+        left.imshow(np.eye(4))
+        file = io.StringIO()
+        figure.savefig(file, format="svg")
+        plt.close(figure)
+    svg = file.getvalue()
+    small = run_notebooks.compact(svg)
+    assert len(json.dumps(small)) < 0.7 * len(json.dumps(svg.splitlines(True), indent=1))
+    assert run_notebooks.compact(small) == small
+    before, after = ([*ElementTree.fromstring(text).iter()] for text in (svg, small))
+    for kind in ("path", "use", "image", "clipPath"):
+        drawn, kept = ([part for part in tree if part.tag.endswith("}" + kind)] for tree in (before, after))
+        assert len(drawn) == len(kept) > 0
+    names = {part.get("id") for part in after}
+    used = set(re.findall(r'(?:url\(|href=")#([^")]+)', small))
+    assert used and used <= names
+
+
 def test_make_notebook_opens_the_chapters_in_this_environment(tmp_path):
     pytest.importorskip("jupyterlab")
     environment = os.environ | {"JUPYTER_RUNTIME_DIR": str(tmp_path), "JUPYTER_CONFIG_DIR": str(tmp_path)}

@@ -11,6 +11,7 @@ or --timed asks for new ones.
 """
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
@@ -36,7 +37,21 @@ def clean(notebook):
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
             for output in cell.outputs:
                 output.pop("metadata", None) if output.output_type == "stream" else output.update(metadata={})
+                if "image/svg+xml" in output.get("data", {}):
+                    output.data["image/svg+xml"] = compact(output.data["image/svg+xml"])
     return notebook
+
+
+def compact(svg):
+    """Return a drawing of Matplotlib's that looks the same in two thirds of the characters.
+
+    Comments, names that nothing refers to, and white space go; numbers keep four digits, a tenth of a point or better.
+    """
+    svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<!DOCTYPE.*?>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r' id="[a-z0-9.]+_\d+"', "", svg)
+    svg = re.sub(r">\s+<", "><", re.sub(r"\s+", " ", svg))
+    svg = re.sub(r"<g>(<path [^>]*/>)</g>", r"\1", svg)
+    return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.4g}", svg)
 
 
 def code_cells(notebook):
