@@ -183,6 +183,20 @@ def test_mathematics_icons_figures_and_search_work_offline(tab, address):
     assert not outside(tab, address)
 
 
+def test_figures_turn_black_and_white_around_in_dark_mode(tab, address):
+    for name, image in (
+        ("intro", "figure img"),
+        ("chapters/08_keras_stateful_gru", "figure img"),
+    ):
+        tab.goto(f"{address}/{name}.html", wait_until="load")
+        for mode, filtered in (("light", "none"), ("dark", "invert(0.93) hue-rotate(180deg)")):
+            tab.evaluate(f"document.documentElement.dataset.theme = '{mode}'")
+            style = tab.locator(image).first.evaluate(
+                "e => [getComputedStyle(e).filter, getComputedStyle(e).backgroundColor]"
+            )
+            assert style == [filtered, "rgba(0, 0, 0, 0)"]
+
+
 def test_player_steps_through_the_text(tab, address):
     tab.goto(f"{address}/chapters/08_keras_stateful_gru.html", wait_until="networkidle")
     player = tab.locator(".charlm-player")
