@@ -42,12 +42,12 @@ def canvas(width, height):
 def save(ax, script):
     """Write the drawing beside the script that made it, as ``NAME.svg``, without date and version.
 
-    Raises a ``ValueError`` if a text runs over the edge.
+    Raises a ``ValueError`` if anything runs over the edge.
     """
-    for text in ax.texts:
-        place = text.get_window_extent()
+    for part in [*ax.texts, *ax.patches]:
+        place = part.get_window_extent()
         if place.x0 < 0 or place.y0 < 0 or place.x1 > ax.bbox.x1 or place.y1 > ax.bbox.y1:
-            raise ValueError(f"every text must be inside the drawing, got {text.get_text()!r} at {text.get_position()}")
+            raise ValueError(f"every part must be inside the drawing, got {part}")
     path = Path(script).with_suffix(".svg")
     ax.figure.savefig(path, transparent=True, metadata={"Date": None, "Creator": None})
     plt.close(ax.figure)

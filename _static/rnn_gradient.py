@@ -22,18 +22,16 @@ def main():
         x = places[t]
         arrow(ax, (x + 0.55, 1.8), (x + 1.95, 1.8), color=GRAY)
         arrow(ax, (x + 1.95, 2.2), (x + 0.55, 2.2), color=GRADIENT, width=widths[t])
-        label(ax, x + 1.25, 2.85, rf"$\times\,\frac{{\partial h_{t + 1}}}{{\partial h_{t}}}$", GRADIENT, size=1.2)
-        label(ax, x, 2.8, rf"$\delta_{t}$", GRADIENT, size=1.2)
+        label(ax, x + 1.15, 2.55, rf"$\times\,\partial h_{t + 1} / \partial h_{t}$", GRADIENT)
+        label(ax, x, 2.9, rf"$\delta_{t}$", GRADIENT, size=1.2)
         factors = f"{4 - t} factor" + "s" * (t < 3)
-        label(ax, x, 3.4, factors)
+        label(ax, x, 3.45, factors)
     x = places[4]
     box(ax, x, 4.7, r"loss $\ell_4$", GRADIENT, width=1.6)
     arrow(ax, (x - 0.2, 2.4), (x - 0.2, 4.3), color=GRAY)
     arrow(ax, (x + 0.2, 4.3), (x + 0.2, 2.4), color=GRADIENT, width=widths[4])
     label(ax, x + 0.4, 3.4, r"$\delta_4$", GRADIENT, side="left", size=1.2)
-    label(
-        ax, 0.45, 4.7, r"gradient of the loss by $h_t$:  $\delta_t = \frac{\partial \ell_4}{\partial h_t}$", side="left"
-    )
+    label(ax, 0.45, 4.7, r"$\delta_t = \partial \ell_4 / \partial h_t$", GRADIENT, side="left")
     save(ax, __file__)
 
 
