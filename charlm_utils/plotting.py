@@ -200,6 +200,50 @@ def _check_colors(colors, rows):
 
 
 @checked
+def plot_ranking(names: Texts, nats: NumberList, groups: Ids | None = None, ax: MatplotlibAxes | None = None):
+    """Draw the losses of several models as dots on one axis, the first model on top, each with its number.
+
+    Parameters
+    ----------
+    names : list of str
+        What stands at the left of each dot.
+    nats : array
+        ``(models,)``, the losses in nats per character.
+    groups : array of int, optional
+        A number for every model, at least 0; models with equal numbers have equal colors. By default all are alike.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there is no model, not one loss and one group for every name, or a group is below 0.
+    """
+    if not names:
+        raise ValueError("names must hold at least one string, got none")
+    groups = np.zeros(len(names), int) if groups is None else np.asarray(groups)
+    for name, values in (("nats", nats), ("groups", groups)):
+        if len(values) != len(names):
+            raise ValueError(f"{name} must be one for each of {len(names)} names, got {len(values)}")
+    if groups.min() < 0:
+        raise ValueError(f"groups must be at least 0, got {groups.min()}")
+    ax = ax or plt.gca()
+    for y, (loss, group) in enumerate(zip(nats, groups, strict=True)):
+        color = COLORS[group % len(COLORS)]
+        ax.plot([0, loss], [y, y], color=color, alpha=0.3)
+        ax.plot([loss], [y], "o", color=color)
+        ax.text(loss + 0.02 * max(nats), y, f"{loss:.2f}", va="center", ha="left")
+    ax.set(xlim=(0, 1.15 * max(nats)), ylim=(len(names) - 0.5, -0.5), xlabel="nats per character")
+    ax.set_yticks(range(len(names)), names)
+    ax.grid(False, axis="y")
+    return ax
+
+
+@checked
 def show_table(rows: List, columns: Texts, formats: Texts | None = None, caption: Text = ""):
     """Return a small table, which a notebook shows when it is the last value of a cell.
 

@@ -462,6 +462,12 @@ def make_calls(w):
             "ax": axes,
             "colors": Param("list", [[0, 1]], optional=True, more={"fewer": [[0]], "none at all": []}),
         },
+        "plotting.plot_ranking": {
+            "names": Param("strings", ["a", "b"], more={"none at all": [], "one string": "ab", "fewer": ["a"]}),
+            "nats": Param("numbers", [2.0, 1.0], more={"fewer": [2.0], "two axes": [[2.0], [1.0]]}),
+            "groups": Param("ids", [0, 1], optional=True, more={"fewer": [0], "negative": [-1, 0]}),
+            "ax": axes,
+        },
         "plotting.show_table": {
             "rows": Param("list", [["a", 1]], more={"short": [["a"]], "number": [1]}),
             "columns": Param("strings", ["x", "y"], more={"none at all": [], "one string": "ab"}),

@@ -104,7 +104,7 @@ def test_opening_is_that_of_the_map(chapter):
 
 
 def test_chapters_are_named_by_links(chapter):
-    assert re.match(r"\(chapter-[a-z]+\)=\n# ", chapter.cells[0].source)
+    assert re.match(r"\(chapter-[a-z-]+\)=\n# ", chapter.cells[0].source)
     for cell in chapter.prose:
         typed = re.search(r"(?i)\bchapters? \d+", cell.source)
         assert not typed, f"{typed[0]} should be a link, as {{numref}}`chapter {{number}} <chapter-gates>`"

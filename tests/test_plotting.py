@@ -14,6 +14,7 @@ from charlm_utils.plotting import (
     COLORS,
     plot_history,
     plot_next_character,
+    plot_ranking,
     plot_windows,
     show_table,
     use_book_style,
@@ -47,6 +48,7 @@ def legend_texts(ax):
     [
         lambda **where: plot_history(HISTORY, **where),
         lambda **where: plot_next_character([0.5, 0.25, 0.25], "abc", **where),
+        lambda **where: plot_ranking(["a"], [2.0], **where),
         lambda **where: plot_windows(["abc", "bcd"], **where),
     ],
 )
@@ -60,6 +62,7 @@ def test_every_figure_draws_on_the_axes_it_is_given_and_returns_them(ax, draw):
     [
         lambda: plot_history(HISTORY),
         lambda: plot_next_character([0.5, 0.5], "ab"),
+        lambda: plot_ranking(["a"], [2.0]),
         lambda: plot_windows(["ab"]),
     ],
 )
@@ -117,6 +120,30 @@ def test_next_character_keeps_the_order_of_equals_and_shows_at_most_twelve(ax):
 def test_next_character_refuses_as_many_probabilities_as_it_has_no_names_for(ax, probabilities):
     with pytest.raises(ValueError, match="each of 3 characters"):
         plot_next_character(probabilities, "abc", ax)
+
+
+def test_ranking_shows_every_loss_beside_its_name_in_the_color_of_its_group(ax):
+    plot_ranking(["counts", "network"], [2.5, 1.75], [0, 2], ax)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["counts", "network"]
+    assert [text.get_text() for text in ax.texts] == ["2.50", "1.75"]
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [dot.get_xydata().tolist() for dot in dots] == [[[2.5, 0]], [[1.75, 1]]]
+    assert [dot.get_color() for dot in dots] == [COLORS[0], COLORS[2]]
+    assert ax.get_ylim() == (1.5, -0.5)  # the first name on top
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([], []), "at least one string"),
+        ((["a", "b"], [1.0]), "nats must be one for each of 2 names, got 1"),
+        ((["a"], [1.0], [0, 1]), "groups must be one for each of 1 names, got 2"),
+        ((["a"], [1.0], [-1]), "at least 0, got -1"),
+    ],
+)
+def test_ranking_refuses_what_does_not_fit(ax, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        plot_ranking(*arguments, ax=ax)
 
 
 def test_windows_draw_one_box_with_its_character_per_place(ax):

@@ -22,6 +22,12 @@ from nbclient import NotebookClient
 
 CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
 TIMED = "nbval-ignore-output"
+SVG = "image/svg+xml"
+
+
+def shorten_svg(svg):
+    """Write a figure on one line, which a notebook would store as thousands, and coordinates to 0.01 points."""
+    return re.sub(r"(?<![\w.])(-?[1-9]\d*\.\d\d)\d+", r"\1", re.sub(r"\s*\n\s*", " ", svg.strip()))
 
 
 def clean(notebook):
@@ -36,6 +42,8 @@ def clean(notebook):
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
             for output in cell.outputs:
+                if SVG in output.get("data", {}):
+                    output.data[SVG] = shorten_svg(output.data[SVG])
                 output.pop("metadata", None) if output.output_type == "stream" else output.update(metadata={})
                 if "image/svg+xml" in output.get("data", {}):
                     output.data["image/svg+xml"] = compact(output.data["image/svg+xml"])
