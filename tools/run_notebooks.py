@@ -27,7 +27,10 @@ SVG = "image/svg+xml"
 
 def shorten_svg(svg):
     """Write a figure on one line, which a notebook would store as thousands, and coordinates to 0.01 points."""
-    return re.sub(r"(?<![\w.])(-?[1-9]\d*\.\d\d)\d+", r"\1", re.sub(r"\s*\n\s*", " ", svg.strip()))
+    svg = re.sub(r"<metadata>.*?</metadata>|<!-- .*? -->", "", svg.strip(), flags=re.S)
+    svg = re.sub(r"\s*\n\s*", " ", svg).replace("DejaVuSans-", "d-").replace("> <", "><")
+    svg = re.sub(r"(?<![\w.])(-?[1-9]\d*\.\d\d)\d+", r"\1", svg)
+    return re.sub(r'(?<= d=")[^"]+', lambda path: re.sub(r"\s*([A-Za-z])\s*", r"\1", path[0]), svg)
 
 
 def clean(notebook):
