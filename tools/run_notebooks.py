@@ -22,15 +22,6 @@ from nbclient import NotebookClient
 
 CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
 TIMED = "nbval-ignore-output"
-SVG = "image/svg+xml"
-
-
-def shorten_svg(svg):
-    """Write a figure on one line, which a notebook would store as thousands, and coordinates to 0.01 points."""
-    svg = re.sub(r"<metadata>.*?</metadata>|<!-- .*? -->", "", svg.strip(), flags=re.S)
-    svg = re.sub(r"\s*\n\s*", " ", svg).replace("DejaVuSans-", "d-").replace("> <", "><")
-    svg = re.sub(r"(?<![\w.])(-?[1-9]\d*\.\d\d)\d+", r"\1", svg)
-    return re.sub(r'(?<= d=")[^"]+', lambda path: re.sub(r"\s*([A-Za-z])\s*", r"\1", path[0]), svg)
 
 
 def clean(notebook):
@@ -45,8 +36,6 @@ def clean(notebook):
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
             for output in cell.outputs:
-                if SVG in output.get("data", {}):
-                    output.data[SVG] = shorten_svg(output.data[SVG])
                 output.pop("metadata", None) if output.output_type == "stream" else output.update(metadata={})
                 if "image/svg+xml" in output.get("data", {}):
                     output.data["image/svg+xml"] = compact(output.data["image/svg+xml"])
