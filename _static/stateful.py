@@ -8,7 +8,9 @@ of row 1 to row 1.
 
 from drawing import GREEN, ORANGE, SKY, STATE, arrow, box, canvas, cells, label, save
 
-ROWS = (("the ", "quic"), ("brow", "n fo"))
+TEXT = "the quick brown fox"
+STARTS = (0, 10)  # of the two rows
+TIME = 4
 COLORS = (ORANGE, GREEN)
 SIDE = 0.5
 
@@ -16,17 +18,18 @@ SIDE = 0.5
 def panel(ax, top, title, carried):
     """Draw two batches of two rows, with zeros or the carried state before each."""
     label(ax, 0.2, top, title, side="left")
-    for m, windows in enumerate(ROWS):
+    for m, start in enumerate(STARTS):
         y = top - 0.85 - 0.85 * m
         label(ax, 0.2, y, f"row {m}", side="left", size=0.9)
-        for w, (x, window) in enumerate(zip((2.9, 7.5), windows, strict=True)):
+        for w, x in enumerate((2.9, 7.5)):
+            begin = start + w * TIME
             if w == 0 or not carried:
                 box(ax, x - 0.95, y, "zeros", STATE, width=1.1, height=0.55, size=0.85)
                 arrow(ax, (x - 0.4, y), (x - 0.05, y))
             else:
                 arrow(ax, (4.95, y), (7.45, y), color=SKY, width=2.5)
                 label(ax, 6.2, y + 0.25, f"state of row {m}", size=0.8)
-            cells(ax, x, y + SIDE / 2, [list(window)], COLORS[m], SIDE)
+            cells(ax, x, y + SIDE / 2, [list(TEXT[begin : begin + TIME])], COLORS[m], SIDE)
 
 
 def main():
