@@ -2,6 +2,7 @@
 
 import html
 import sys
+from collections import Counter
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,11 +16,13 @@ from charlm_utils.checks import (
     MatplotlibAxes,
     NumberList,
     Numbers,
+    Rows,
     Size,
     Text,
     Texts,
     check,
     checked,
+    shown,
 )
 from charlm_utils.vocabulary import visible
 
@@ -187,6 +190,101 @@ def plot_windows(rows: Texts, ax: MatplotlibAxes | None = None, colors: List | N
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     return ax
+
+
+@checked
+def plot_character_counts(text: Text, ax: MatplotlibAxes | None = None, label: Text = ""):
+    """Draw how often each character of a text occurs, the most frequent first, on a logarithmic axis.
+
+    Parameters
+    ----------
+    text : str
+        At least one character.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    label : str
+        What the legend calls the text.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The first and the last character are written beside their points.
+
+    Raises
+    ------
+    ValueError
+        If the text is empty.
+    """
+    if not text:
+        raise ValueError("text must hold at least one character, got none")
+    ax = ax or plt.gca()
+    counts = Counter(text).most_common()
+    (line,) = ax.plot(range(1, len(counts) + 1), [count for _, count in counts], "o-", ms=3, label=label)
+    for rank in {1, len(counts)}:
+        character, count = counts[rank - 1]
+        place = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
+        ax.annotate(visible(character), (rank, count), color=line.get_color(), **place)
+    ax.set(yscale="log", xlabel="rank of the character", ylabel="occurrences")
+    return ax
+
+
+@checked
+def plot_batches(text: Text, batches: List, width: Size, colors: Ids | None = None):
+    """Draw a text, and below it two batches that were cut from it.
+
+    Parameters
+    ----------
+    text : str
+        The text, shown in lines of ``width`` characters. The number beside a line is the place of its first character.
+    batches : list of array
+        Places of characters, counted from 1, each ``(rows, columns)``; the first two are shown.
+    width : int
+        Characters per line of the text.
+    colors : array of int, optional
+        ``(len(text),)``: characters with equal numbers have equal colors. By default the number of the batch that the
+        character stands in, and 3 where it stands in none.
+
+    Returns
+    -------
+    numpy.ndarray
+        Three axes: that of the text, and one for each batch.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two batches, one is not two-dimensional or holds a place that the text does not have, or
+        there are not as many colors as characters.
+    """
+    if len(batches) < 2:
+        raise ValueError(f"batches must hold at least 2 arrays, got {len(batches)}")
+    for w, places in enumerate(batches):
+        check(f"batches[{w}]", places, Rows)
+        if np.ndim(places) != 2 or np.min(places) < 1 or np.max(places) > len(text):
+            raise ValueError(f"batches[{w}] must be rows of places from 1 to {len(text)}, got {shown(places)}")
+    if colors is None:
+        colors = np.full(len(text), 3)
+        for w, places in enumerate(batches):
+            colors[np.asarray(places) - 1] = w
+    if len(colors) != len(text):
+        raise ValueError(f"colors must be one number for each of {len(text)} characters, got {len(colors)}")
+    starts = range(0, len(text), width)
+    lines = np.array([len(starts), len(batches[0])])
+    figure = plt.figure(figsize=(6, 0.34 * lines.sum() + 1.4))
+    axes = figure.subplot_mosaic([["text", "text"], ["batch 0", "batch 1"]], height_ratios=lines)
+    plot_windows(
+        [text[start : start + width] for start in starts],
+        axes["text"],
+        [colors[start : start + width] for start in starts],
+    )
+    axes["text"].set(ylabel="first place")
+    axes["text"].set_yticklabels([start + 1 for start in starts])
+    for w in range(2):
+        places = np.asarray(batches[w])
+        rows = ["".join(text[place - 1] for place in row) for row in places]
+        ax = plot_windows(rows, axes[f"batch {w}"], colors[places - 1])
+        ax.set(title=f"batch {w}", ylabel="first place")
+        ax.set_yticklabels(places[:, 0])
+    return np.array(list(axes.values()))
 
 
 def _check_colors(colors, rows):

@@ -468,6 +468,21 @@ def make_calls(w):
             "groups": Param("ids", [0, 1], optional=True, more={"fewer": [0], "negative": [-1, 0]}),
             "ax": axes,
         },
+        "plotting.plot_character_counts": {
+            "text": Param("string", "abca", more={"empty": ""}),
+            "ax": axes,
+            "label": words,
+        },
+        "plotting.plot_batches": {
+            "text": Param("string", "abcd", more={"shorter": "ab"}),
+            "batches": Param(
+                "list",
+                [[[1, 2]], [[3, 4]]],
+                more={"one": [[[1, 2]]], "flat": [[1, 2], [3, 4]], "place 0": [[[0]], [[1]]]},
+            ),
+            "width": size,
+            "colors": Param("any ids", [0, 0, 1, 1], optional=True, more={"fewer": [0, 1]}),
+        },
         "plotting.show_table": {
             "rows": Param("list", [["a", 1]], more={"short": [["a"]], "number": [1]}),
             "columns": Param("strings", ["x", "y"], more={"none at all": [], "one string": "ab"}),

@@ -12,6 +12,8 @@ from matplotlib_inline.config import InlineBackend
 
 from charlm_utils.plotting import (
     COLORS,
+    plot_batches,
+    plot_character_counts,
     plot_history,
     plot_next_character,
     plot_ranking,
@@ -175,6 +177,40 @@ def test_windows_color_rows_or_the_numbers_they_are_given(ax):
     ax.cla()
     plot_windows(["ab", "cd"], ax, colors=[[0, 1], [1, len(COLORS)]])  # numbers start over after the palette
     assert [box_centers(patch) for patch in ax.patches] == [[(0, 0), (1, 1)], [(1, 0), (0, 1)]]
+
+
+def test_character_counts_stand_from_the_most_frequent_down(ax):
+    plot_character_counts("a b bb", ax, "letters")
+    (line,) = ax.lines
+    np.testing.assert_array_equal(line.get_xydata(), [[1, 3], [2, 2], [3, 1]])
+    assert sorted(text.get_text() for text in ax.texts) == ["a", "b"]
+    assert (line.get_label(), ax.get_yscale()) == ("letters", "log")
+
+
+def test_batches_stand_below_the_text_in_the_color_of_their_number():
+    axes = plot_batches("abcdefg", [np.array([[1, 2], [5, 6]]), np.array([[2, 3], [6, 7]])], 4)
+    letters = ["".join(text.get_text() for text in ax.texts) for ax in axes]
+    assert letters == ["abcdefg", "abef", "bcfg"]
+    labels = [[label.get_text() for label in ax.get_yticklabels()] for ax in axes]
+    assert labels == [["1", "5"], ["1", "5"], ["2", "6"]]
+    boxes = [box.get_facecolor() for box in axes[0].patches]
+    numbers = [0, 1, 1, 3, 0, 1, 1]  # the later batch decides; no batch holds d
+    assert boxes == [to_rgba(COLORS[number], 0.45) for number in numbers]
+    plt.close(axes[0].figure)
+
+
+@pytest.mark.parametrize(
+    ("batches", "message"),
+    [
+        ([[[1]]], "batches must hold at least 2 arrays, got 1"),
+        ([[[1]], [[0]]], r"batches\[1\] must be rows of places from 1 to 3, got .*"),
+        ([[[1]], [[4]]], r"batches\[1\] must be rows of places from 1 to 3, got .*"),
+        ([[1], [2]], r"batches\[0\] must be rows of places from 1 to 3, got .*"),
+    ],
+)
+def test_batches_refuse_places_that_the_text_does_not_have(batches, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        plot_batches("abc", batches, 2)
 
 
 def test_a_notebook_shows_figures_as_svg_that_is_the_same_every_time():

@@ -40,6 +40,8 @@ def test_s000_has_83_distinct_characters_with_the_byte_order_mark_kept():
     text = source_file("warpeace").read_text(encoding="utf-8")
     assert text[0] == "\ufeff"
     assert (len(text), len(set(text))) == (3_196_215, 83)
+    assert "\t" not in text
+    assert not any(line.isspace() for line in text.split("\n"))
 
 
 def test_s000_has_82_distinct_characters_without_the_mark():
