@@ -267,6 +267,7 @@ def plot_batches(text: Text, batches: List, width: Size, colors: Ids | None = No
             colors[np.asarray(places) - 1] = w
     if len(colors) != len(text):
         raise ValueError(f"colors must be one number for each of {len(text)} characters, got {len(colors)}")
+    colors = np.asarray(colors)
     starts = range(0, len(text), width)
     lines = np.array([len(starts), len(batches[0])])
     figure = plt.figure(figsize=(6, 0.34 * lines.sum() + 1.4))
