@@ -230,7 +230,7 @@ def score_recorded(name):
     """Return the figures of a recorded run, with its passes and its speed in characters per second of training."""
     run = load_run(name)
     epochs = run.record["training"]["epochs"]
-    speed = epochs * len(load_parts().train) / run.record["seconds"]
+    speed = epochs * len(load_parts().train) / (60 * run.record["minutes"])
     return {"epochs": epochs, "characters_per_second": round(speed)} | score(run.model)
 
 

@@ -30,7 +30,7 @@ def test_record_says_how_it_was_made(run):
     provenance = run.record["provenance"]
     assert provenance["corpus_sha256"] == CORPORA[run.record["corpus"]].sha256
     assert provenance["vocabulary_sha256"] == text_sha256(run.vocabulary.characters)
-    assert provenance["tensorflow"] and provenance["keras"] and provenance["devices"] and run.record["seconds"] > 0
+    assert provenance["tensorflow"] and provenance["keras"] and provenance["devices"] and run.record["minutes"] > 0
     history = run.record["history"]
     training = run.record["training"]
     assert len(history["train"]) == training["epochs"]
@@ -94,7 +94,7 @@ def test_readme_quotes_the_record():
     quoted = readme.split("```\n")[1]
     assert quoted.strip() and quoted.strip() in record["sample"]
     assert f"{record['held_out_nats']:.4f}" in readme
-    assert f"{record['seconds'] / 60:.0f} minutes" in readme
+    assert f"{record['minutes']:.0f} minutes" in readme
     nats = {row["arm"]: row["nats"] for row in load_results("best")["results"]}
     assert f"two such layers, scores {nats['best network']:.4f}, and {nats['best network, and counts']:.4f}" in readme
 

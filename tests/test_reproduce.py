@@ -12,6 +12,7 @@ import pytest
 from charlm_utils import checkpoints, training
 from charlm_utils import reproduce as module
 from charlm_utils.corpora import CORPORA, list_corpora, load_corpus, reduce_alphabet, split_corpus
+from charlm_utils.evaluation import nats_in_windows
 from charlm_utils.models import build_model
 from charlm_utils.names import split_names
 from charlm_utils.reproduce import (
@@ -126,7 +127,8 @@ def test_the_record_is_the_recipe_and_what_came_of_it(run):
     assert list(record) == [
         *("corpus", "model", "training", "method", "preparation", "prime", "temperature", "seed"),
         *("min_count", "init_from"),
-        *("history", "epoch", "held_out_nats", "seconds", "samples", "sample", "provenance"),
+        *("history", "epoch", "held_out_nats", "held_out_nats_in_windows", "minutes"),
+        *("samples", "sample", "provenance"),
     ]
     assert Recipe.from_record(record) == recipe
     history, epochs = record["history"], recipe.method.epochs
@@ -134,13 +136,31 @@ def test_the_record_is_the_recipe_and_what_came_of_it(run):
         ("train", "validation", "seconds"), epochs
     )
     assert history["seconds"] == sorted(history["seconds"])
-    assert record["seconds"] == round(history["seconds"][-1])
+    assert record["minutes"] == round(history["seconds"][-1] / 60, 1)
     assert record["epoch"] == epochs
     assert record["held_out_nats"] == history["validation"][-1] < history["validation"][0]
     assert record["held_out_nats"] < np.log(len(run.vocabulary)), "it has learned something"
     assert len(set(record["samples"])) == len(record["samples"]) == epochs
     assert record["sample"] == record["samples"][-1]
     assert record["provenance"]["corpus_sha256"] == CORPORA[recipe.corpus].sha256
+
+
+def test_the_held_out_loss_in_windows_is_that_from_zero_states(run):
+    recipe, record = TINY[run.name], run.record
+    if recipe.method.name == "stream":
+        _, held_out = recipe.method.split(recipe_text(recipe))
+        expected = nats_in_windows(run.model, run.vocabulary.encode(held_out), 256).mean()
+        assert record["held_out_nats_in_windows"] == pytest.approx(expected, abs=0.002)  # half precision
+        assert record["held_out_nats_in_windows"] != record["held_out_nats"]
+    else:
+        assert record["held_out_nats_in_windows"] == pytest.approx(record["held_out_nats"], abs=1e-6)
+
+
+def test_a_short_held_out_text_is_one_window():
+    vocabulary = Vocabulary("ab")
+    model = RECIPE.model.build(2)
+    nats = RECIPE.method.score_in_windows(model, vocabulary, "abba")
+    assert nats == pytest.approx(RECIPE.method.score(model, vocabulary, "abba"), abs=1e-6)
 
 
 def test_the_samples_are_those_that_the_recipe_asks_for(run):
@@ -197,7 +217,7 @@ def test_the_epoch_whose_weights_are_kept_is_named_with_its_loss_and_sample(
     pretend(monkeypatch, validation=(3.0, 2.0, 2.0, 2.5))
     method = dataclasses.replace(RECIPE.method, **settings)
     record = train_run(dataclasses.replace(RECIPE, method=method), tmp_path / "run")
-    assert (record["epoch"], record["held_out_nats"], record["seconds"]) == (epoch, nats, 2)
+    assert (record["epoch"], record["held_out_nats"], record["minutes"]) == (epoch, nats, 0.0)
     assert record["sample"] == record["samples"][epoch - 1]
 
 
