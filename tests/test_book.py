@@ -68,7 +68,8 @@ def test_intro_links_every_chapter():
     intro = (ROOT / "intro.md").read_text("utf-8")
     for file in toc_files():
         if file.startswith("chapters/"):
-            assert f"({file}.ipynb)" in intro
+            label = re.search(r"\((chapter-[a-z-]+)\)=", (ROOT / f"{file}.ipynb").read_text("utf-8"))
+            assert f"<{label[1]}>`" in intro
 
 
 def test_every_citation_resolves_and_every_entry_is_cited(pages):
