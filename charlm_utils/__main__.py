@@ -85,13 +85,17 @@ def _signals_raise():
 
 @contextlib.contextmanager
 def _warnings_in_one_line():
-    """Show Python's warnings as the program shows its own, without the place in the code."""
+    """Show Python's warnings as the program shows its own, without the place in the code.
+
+    Warnings of what will be gone from a library are for those who write programs, not for those who use them.
+    """
 
     def show(message, *_):
         print("charlm: warning:", " ".join(str(message).splitlines()), file=sys.stderr, flush=True)
 
     with warnings.catch_warnings():
         warnings.showwarning = show
+        warnings.simplefilter("ignore", DeprecationWarning)
         yield
 
 

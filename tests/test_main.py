@@ -299,9 +299,10 @@ def test_options_that_contradict_the_run_to_begin_with_are_refused(folder, tmp_p
     assert files(tmp_path) == []
 
 
-def test_a_warning_of_python_is_one_line_without_the_place_in_the_code(folder, tmp_path, capsys, monkeypatch):
+def test_a_warning_is_one_line_without_its_place_and_none_for_programmers(folder, tmp_path, capsys, monkeypatch):
     def train_run(recipe, place, **_):
         warnings.warn("lower the\nlearning rate", stacklevel=1)
+        warnings.warn("soon to be gone", DeprecationWarning, stacklevel=1)
         shutil.copytree(folder / "run", place)
         return {"held_out_nats": 1.0, "epoch": 1, "history": {"train": [1.0]}}
 
