@@ -2,9 +2,10 @@ r"""Draw `five_layouts.svg`: what two batches read in each of the five layouts o
 
 Alternative text: Five panels, one below the other. Each shows two batches of two rows, with the place in the text
 where a row begins. Cursor: rows begin at 1 and 5, then at 9 and 13, so no row goes on with itself. Contiguous: rows
-begin at 1 and 17, then at 5 and 21; each goes on in the next batch. Unrolled: the same, stored with time downwards,
-each item one step longer. Sliding: windows begin at 1, 2, 3 and 4. Names: each row is a word of its own, filled up
-with newlines. Arrows from batch to batch mark the two layouts that let the state be carried.
+begin at 1 and 17, then at 5 and 21; each goes on in the next batch. Unrolled: segments begin at 1 and 21, and go on
+at 5 and 25, stored with time downwards, each item one step longer. Sliding: windows begin at 1, 2, 3 and 4. Names:
+each row is a word of its own, filled up with newlines. Arrows from batch to batch mark the two layouts that let the
+state be carried.
 """
 
 from drawing import GRAY, ORANGE, SKY, arrow, canvas, cells, label, line, save

@@ -72,6 +72,14 @@ def test_intro_links_every_chapter():
             assert f"<{label[1]}>`" in intro
 
 
+def test_a_symbol_is_listed_once_and_has_one_meaning_in_all_chapters():
+    rows = [line for line in (ROOT / "notation.md").read_text("utf-8").split("\n") if line.startswith("| $")]
+    symbols = [symbol for row in rows for symbol in re.findall(r"\$([^$]+)\$", row.split("|")[1])]
+    assert len(rows) > 40
+    assert len(symbols) == len(set(symbols)), sorted(symbol for symbol in symbols if symbols.count(symbol) > 1)
+    assert not [row for row in rows if "in chapter" in row or "<chapter-" in row]
+
+
 def test_every_citation_resolves_and_every_entry_is_cited(pages):
     keys = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "references.bib").read_text("utf-8"), re.M))
     sources = [*ROOT.glob("*.md"), *(ROOT / "chapters").glob("*.ipynb")]

@@ -12,6 +12,7 @@ import pytest
 
 from charlm_utils.batching import contiguous_batches, make_dataset, pad_names, unrolled_batches
 from charlm_utils.corpora import CORPORA, load_corpus, reduce_alphabet, split_corpus
+from charlm_utils.ngrams import NgramModel
 from charlm_utils.vocabulary import Vocabulary
 
 pytestmark = pytest.mark.slow
@@ -129,3 +130,13 @@ def test_s004_cuts_the_quick_brown_fox_into_two_batches_of_ten():
     vocabulary = Vocabulary.from_text(text)
     (item,) = unrolled_batches(vocabulary.encode(text), batch_size=10, num_unrollings=1)
     assert [vocabulary.decode(row) for row in item] == ["teqikbonfx", "h uc rw o "]
+
+
+def test_counting_in_windows_of_256_and_its_size_are_those_of_chapter_3():
+    train_text, held_out_text = split_corpus(source_text("shakespeare"))
+    vocabulary = Vocabulary.from_text(train_text + held_out_text)
+    model = NgramModel(7).fit(vocabulary.encode(train_text), len(vocabulary))
+    ids = vocabulary.encode(held_out_text)
+    starts = range(0, (len(ids) - 1) // 256 * 256, 256)
+    assert round(np.mean([model.nats_per_char(ids[start : start + 257]) for start in starts]), 3) == 1.529
+    assert sum(level.share.size + level.backoff.size for level in model._levels) == 872_748 + 459_129
