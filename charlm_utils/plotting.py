@@ -343,6 +343,47 @@ def plot_ranking(names: Texts, nats: NumberList, groups: Ids | None = None, ax: 
 
 
 @checked
+def plot_boxes(places: Mapping, arrows: List, ax: MatplotlibAxes | None = None):
+    """Draw named boxes and arrows between them, such as the parts of a graph of operations.
+
+    Parameters
+    ----------
+    places : dict
+        For every box its text and its center, a pair of numbers from 0 to 1, ``(0, 0)`` at the lower left.
+    arrows : list of (str, str)
+        Pairs of texts: where an arrow starts, and where it ends.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there is no box, a place is no pair of numbers from 0 to 1, or an arrow is no pair of texts of ``places``.
+    """
+    if not places:
+        raise ValueError("places must hold at least one box, got none")
+    for text, place in places.items():
+        check(f"places[{text!r}]", place, NumberList)
+        if len(place) != 2 or min(place) < 0 or max(place) > 1:
+            raise ValueError(f"places[{text!r}] must be two numbers from 0 to 1, got {shown(place)}")
+    for pair in arrows:
+        if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(end in places for end in pair):
+            raise ValueError(f"arrows must be pairs of texts of places, got {shown(pair)}")
+    ax = ax or plt.gca()
+    style = {"ha": "center", "va": "center", "bbox": {"boxstyle": "round", "facecolor": "white"}}
+    boxes = {text: ax.text(*place, text, **style).get_bbox_patch() for text, place in places.items()}
+    for start, end in arrows:
+        arrow = {"arrowstyle": "->", "color": "gray", "patchA": boxes[start], "patchB": boxes[end]}
+        ax.annotate("", places[end], places[start], arrowprops=arrow)
+    ax.axis("off")
+    return ax
+
+
+@checked
 def show_table(rows: List, columns: Texts, formats: Texts | None = None, caption: Text = ""):
     """Return a small table, which a notebook shows when it is the last value of a cell.
 

@@ -468,6 +468,13 @@ def make_calls(w):
             "groups": Param("ids", [0, 1], optional=True, more={"fewer": [0], "negative": [-1, 0]}),
             "ax": axes,
         },
+        "plotting.plot_boxes": {
+            "places": Param(
+                "dict", {"a": [0.1, 0.2], "b": [0.8, 0.9]}, more={"outside": {"a": [0, 2]}, "words": {"a": ["x", "y"]}}
+            ),
+            "arrows": Param("list", [["a", "b"]], more={"unknown": [["a", "c"]], "alone": ["a"], "number": [1]}),
+            "ax": axes,
+        },
         "plotting.plot_character_counts": {
             "text": Param("string", "abca", more={"empty": ""}),
             "ax": axes,

@@ -13,6 +13,7 @@ from matplotlib_inline.config import InlineBackend
 from charlm_utils.plotting import (
     COLORS,
     plot_batches,
+    plot_boxes,
     plot_character_counts,
     plot_history,
     plot_next_character,
@@ -146,6 +147,29 @@ def test_ranking_shows_every_loss_beside_its_name_in_the_color_of_its_group(ax):
 def test_ranking_refuses_what_does_not_fit(ax, arguments, message):
     with pytest.raises(ValueError, match=message):
         plot_ranking(*arguments, ax=ax)
+
+
+def test_boxes_stand_at_their_places_and_arrows_lead_between_them(ax):
+    assert plot_boxes({"below": (0.5, 0), "above": (0.25, 1)}, [("below", "above")], ax) is ax
+    named = {text.get_text(): text.get_position() for text in ax.texts if text.get_text()}
+    assert named == {"below": (0.5, 0), "above": (0.25, 1)}
+    (arrow,) = (text for text in ax.texts if not text.get_text())
+    assert (arrow.xyann, arrow.xy) == ((0.5, 0), (0.25, 1))
+
+
+@pytest.mark.parametrize(
+    ("places", "arrows", "message"),
+    [
+        ({}, [], "at least one box, got none"),
+        ({"a": (0, 1.5)}, [], "must be two numbers from 0 to 1"),
+        ({"a": (0, 1, 1)}, [], "must be two numbers from 0 to 1"),
+        ({"a": (0, 1)}, [("a", "b")], "pairs of texts of places"),
+        ({"a": (0, 1)}, ["a"], "pairs of texts of places"),
+    ],
+)
+def test_boxes_refuse_what_does_not_fit(ax, places, arrows, message):
+    with pytest.raises(ValueError, match=message):
+        plot_boxes(places, arrows, ax)
 
 
 def test_windows_draw_one_box_with_its_character_per_place(ax):
