@@ -1,16 +1,30 @@
 """What several test files share."""
 
+import contextlib
+import functools
+import http.server
 import importlib
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session")
@@ -76,3 +90,49 @@ def run_steps():
         return result
 
     return run
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must have Chromium or Chrome")
+        pytest.skip("neither Chromium nor Chrome is installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder and writes nothing down."""
+
+    def log_message(self, *arguments):
+        """Write nothing."""
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """A function that serves a folder on this machine while a block runs, and gives the address."""
+
+    @contextlib.contextmanager
+    def serve(folder):
+        handler = functools.partial(QuietHandler, directory=str(folder))
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield f"http://127.0.0.1:{server.server_port}"
+            server.shutdown()
+
+    return serve
+
+
+@pytest.fixture
+def tab(browser):
+    """A page that keeps the addresses it asked for, what was said on its console, and the errors of its scripts."""
+    page = browser.new_page()
+    page.asked, page.said, page.errors = [], [], []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("console", lambda message: page.said.append(message.text))
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    yield page
+    page.close()

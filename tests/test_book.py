@@ -1,12 +1,7 @@
 """The built book: no warnings, all files in the table of contents, nothing asked of any outside host."""
 
-import functools
-import http.server
-import os
 import re
-import shutil
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -16,16 +11,6 @@ from bs4 import BeautifulSoup
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
 FORK = "a-reader/-charlm.book_2-"  # legal on GitHub, and odd
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="session")
@@ -127,41 +112,10 @@ def test_check_and_solution_follow_their_exercise_so_that_the_three_are_one_card
 
 
 @pytest.fixture(scope="session")
-def browser():
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI must have Chromium or Chrome")
-        pytest.skip("neither Chromium nor Chrome is installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
-
-
-@pytest.fixture(scope="session")
-def address(built):
+def address(built, serve):
     """Serve the book on this machine."""
-    handler = functools.partial(QuietHandler, directory=str(built))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
-        pass
-
-
-@pytest.fixture
-def tab(browser, address):
-    """A page that keeps the addresses it asked for and the errors of its scripts."""
-    page = browser.new_page()
-    page.asked, page.errors = [], []
-    page.on("request", lambda request: page.asked.append(request.url))
-    page.on("pageerror", lambda error: page.errors.append(str(error)))
-    yield page
-    page.close()
+    with serve(built) as address:
+        yield address
 
 
 def outside(tab, address):

@@ -99,7 +99,11 @@ def pack(matrix, precision):
     scale, weights = np.ones(len(matrix.bias)), matrix.weights
     if precision == "int8":
         scale, weights = round_rows(matrix.weights)
-    return matrix.bias.astype("<f4").tobytes() + scale.astype("<f4").tobytes() + weights.astype(PRECISIONS[precision]).tobytes()
+    return (
+        matrix.bias.astype("<f4").tobytes()
+        + scale.astype("<f4").tobytes()
+        + weights.astype(PRECISIONS[precision]).tobytes()
+    )
 
 
 def export(settings, weights, vocabulary, precision="int8"):
