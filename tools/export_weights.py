@@ -179,7 +179,7 @@ def build_exported(exported):
 
 
 def measure(name, exported):
-    """Return the held-out loss of a recorded run with its own weights and with those of the page, nats per character."""
+    """Return the held-out loss of a recorded run, nats per character: with its own weights, and with the page's."""
     from charlm_utils.evaluation import evaluate
     from charlm_utils.reproduce import Recipe, Stream, recipe_text, score_again
     from charlm_utils.runs import load_run
