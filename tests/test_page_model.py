@@ -28,7 +28,8 @@ SETTINGS = {
 }
 PAGE = """<!doctype html><meta charset="utf-8"><title>A page</title><link rel="icon" href="data:,">
 <script src="charlm/sampling.js"></script><script src="charlm/charlm.js"></script>
-<script src="charlm/tasks.js"></script><script src="charlm/network.js"></script>"""
+<script src="charlm/tasks.js"></script><script src="charlm/network.js"></script>
+<script src="charlm/kernel.js"></script>"""
 LOGITS = """async ([name, text]) => {
     const model = await charlm.load(name);
     return (await model.logits(text)).map((row) => Array.from(row));
@@ -40,6 +41,15 @@ NATS = """async ([name, text]) => {
 WRITE = """async ([name, prime, length, settings]) => {
     const model = await charlm.load(name);
     return model.write(prime, length, settings);
+}"""
+HAS_KERNEL = """() => {
+    const weights = Int8Array.of(2, -3);
+    const one = Float32Array.of(1);
+    const matrix = { rows: 1, columns: 2, bias: one, scale: one, weights };
+    const product = charlmKernel().fastProduct([matrix]);
+    const out = new Float32Array(1);
+    product?.(matrix, Float32Array.of(5, 1), out);
+    return out[0] === 8;
 }"""
 PROBABILITIES = "([logits, settings]) => Array.from(charlm.sampling.distribution(Float32Array.from(logits), settings))"
 
@@ -103,6 +113,21 @@ def test_rounded_logits_are_those_of_a_keras_model_with_the_rounded_weights(page
     np.testing.assert_allclose(page.evaluate(LOGITS, [f"{name}-rounded", text]), rounded, atol=1e-3)
     exact = tensorflow_logits(models[name], text)
     assert 1e-3 < np.abs(rounded - exact).max() < 0.3
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_both_products_give_the_same_logits(tab, folder, name):
+    """That of WebAssembly in the worker, and the one in plain JavaScript that is taken where there is no such thing."""
+    text = random_text(1000)
+    tab.goto((folder / "page.html").as_uri())
+    fast = tab.evaluate(LOGITS, [f"{name}-rounded", text])
+    assert tab.evaluate(HAS_KERNEL)
+    tab.add_init_script("delete window.Worker; delete window.WebAssembly")
+    tab.reload()
+    plain = tab.evaluate(LOGITS, [f"{name}-rounded", text])
+    assert not tab.evaluate(HAS_KERNEL)
+    np.testing.assert_allclose(fast, plain, atol=1e-3)
+    assert not tab.errors and not tab.said
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -382,7 +407,7 @@ def test_recorded_runs_compute_in_the_page_what_they_compute_in_tensorflow(page,
     rounded = tensorflow_logits(export_weights.build_exported(exported), text, run.vocabulary)
     logits = np.array(page.evaluate(LOGITS, [name, text]))
     np.testing.assert_allclose(logits[:1000], rounded[:1000], atol=1e-3)
-    # After text like none it was trained on, TensorFlow's sums in float32 are 0.0018 off, and the page's less than 1e-4.
+    # After text like none it was trained on, TensorFlow's float32 sums are 0.0018 off, and the page's less than 1e-4.
     np.testing.assert_allclose(logits[1000:], rounded[1000:], atol=5e-3)
 
 
@@ -407,5 +432,4 @@ def test_the_network_writes_faster_than_a_plain_loop_would(page, recorded, name,
     for _ in range(7):
         plain = page.evaluate(PLAIN_LOOP) / products
         ratios.append(page.evaluate(SPEED, name) / plain)
-    print(name, ratios)
-    assert np.median(ratios) > 1.1
+    assert np.median(ratios) > 2

@@ -1,7 +1,7 @@
 // The networks of the book in its pages: `const model = await charlm.load("shakespeare-gru")`.
 //
 // A model computes in a worker, so that the page stays quick. A page that was opened from a disk may not load a
-// worker from a file, but it may make one from text: that of the functions in network.js, sampling.js and tasks.js.
+// worker from a file, but it may make one from text: that of the functions in the other files here.
 // Where that is refused, too, the page's own thread computes, a few milliseconds at a time. Weights come as a script that
 // calls `charlm.register`, because a page from a disk may load scripts and nothing else. api.md describes all names.
 window.charlm = (() => {
@@ -55,16 +55,19 @@ window.charlm = (() => {
     }
   }
 
+  function makeTasks(exported) {
+    const { Network } = charlmNetwork();
+    const network = new Network(exported, charlmKernel().fastProduct);
+    return charlmTasks(network, charlmSampling());
+  }
+
   // This function is not called here: its text is the worker's program.
-  function serve(makeNetwork, makeSampling, makeTasks) {
+  function serve(makeTasks) {
     let tasks = null;
-    const start = (exported) => {
-      const { Network } = makeNetwork();
-      tasks = makeTasks(new Network(exported), makeSampling());
-    };
     const answer = ({ task, options }) => {
       if (task === "start") {
-        return start(options);
+        tasks = makeTasks(options);
+        return null;
       }
       const running = tasks[task](options);
       let step = running.next();
@@ -83,7 +86,8 @@ window.charlm = (() => {
   }
 
   async function startWorker(exported) {
-    const program = `(${serve})(${charlmNetwork}, ${charlmSampling}, ${charlmTasks});`;
+    const parts = [charlmNetwork, charlmKernel, charlmSampling, charlmTasks, makeTasks];
+    const program = `${parts.join("\n")}\n(${serve})(makeTasks);`;
     const address = URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
     const worker = new Worker(address);
     const waiting = new Map();
@@ -114,8 +118,7 @@ window.charlm = (() => {
   }
 
   function startHere(exported) {
-    const { Network } = charlmNetwork();
-    const tasks = charlmTasks(new Network(exported), charlmSampling());
+    const tasks = makeTasks(exported);
     const breathe = () => new Promise((resolve) => setTimeout(resolve));
     return async (task, options) => {
       const running = tasks[task](options);

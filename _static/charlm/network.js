@@ -77,8 +77,9 @@ function charlmNetwork() {
   };
 
   class Network {
-    // `exported` is what tools/export_weights.py wrote; its head describes the format.
-    constructor(exported) {
+    // `exported` is what tools/export_weights.py wrote; its head describes the format. `fastProduct` is that of
+    // kernel.js, or undefined.
+    constructor(exported, fastProduct) {
       this.cell = CELLS[exported.cell];
       this.units = exported.units;
       this.vocabSize = Array.from(exported.characters).length;
@@ -92,6 +93,14 @@ function charlmNetwork() {
       }
       this.dense = take(this.vocabSize, this.units);
       this.table = columnsOf(this.layers[0].kernel);
+      this.product = this.chooseProduct(exported.precision, fastProduct);
+    }
+
+    chooseProduct(precision, fastProduct) {
+      const matrices = [this.dense, ...this.layers.flatMap(({ kernel, recurrent }) => [kernel, recurrent])];
+      const used = matrices.filter((matrix) => matrix !== this.layers[0].kernel); // of which there is a table
+      const isFast = precision === "int8" && fastProduct;
+      return (isFast && fastProduct(used)) || product;
     }
 
     // The state before the first character: per layer a list of arrays, [h] or [h, c].
@@ -106,14 +115,14 @@ function charlmNetwork() {
       let fromInput = this.table[id];
       this.layers.forEach((layer, number) => {
         if (number > 0) {
-          product(layer.kernel, newState[number - 1][0], layer.fromInput);
+          this.product(layer.kernel, newState[number - 1][0], layer.fromInput);
           fromInput = layer.fromInput;
         }
-        product(layer.recurrent, state[number][0], layer.fromState);
+        this.product(layer.recurrent, state[number][0], layer.fromState);
         newState.push(this.cell.step(this.units, fromInput, layer.fromState, state[number]));
       });
       const logits = new Float32Array(this.vocabSize);
-      product(this.dense, newState.at(-1)[0], logits);
+      this.product(this.dense, newState.at(-1)[0], logits);
       return { logits, state: newState };
     }
   }
