@@ -1,0 +1,273 @@
+// The Writer: a network of the book writes in the page, and shows what it had to choose from. In a page it is
+//
+//     <div class="charlm-writer"><pre>A text that was written before.</pre></div>
+//
+// whose text stands there where no script runs. `data-networks` may name other networks: [[name, label, prime], ...].
+// Texts get into the page as text only, never as markup.
+(() => {
+  "use strict";
+
+  const NETWORKS = [
+    ["shakespeare-gru", "Shakespeare (1.3 MB)", "ROMEO:\n"],
+    ["shakespeare-best", "Shakespeare, the best network (3.4 MB)", "ROMEO:\n"],
+    ["anna-lstm", "Anna Karenina (0.4 MB)", "Levin "],
+    ["warpeace-lstm", "War and Peace (1.2 MB)", "The prince "],
+  ];
+  const SHOWN = 8; // of the characters to choose from
+  const AT_ONCE = 500; // characters that one press of Write writes
+  const PAUSE = 30; // milliseconds between two characters
+  const MOST_SURPRISING = 6; // nats that get the full color
+  const STAND_INS = { "\n": "\u21b5", " ": "\u2423" };
+
+  function make(tag, parent, properties = {}) {
+    return parent.appendChild(Object.assign(document.createElement(tag), properties));
+  }
+
+  function labeled(parent, label, tag, properties) {
+    const row = make("label", parent);
+    make("span", row, { textContent: label });
+    return make(tag, row, properties);
+  }
+
+  function wait(milliseconds) {
+    return new Promise((resolve) => setTimeout(resolve, milliseconds));
+  }
+
+  class Writer {
+    constructor(place) {
+      this.place = place;
+      this.networks = JSON.parse(place.dataset.networks ?? "null") ?? NETWORKS;
+      this.isPlaying = false;
+      this.turn = 0; // grows with every restart: what an older one still waits for is then dropped
+      this.model = null;
+      this.text = place.querySelector("pre");
+      this.text.tabIndex = 0;
+      this.text.setAttribute("role", "region");
+      this.text.setAttribute("aria-label", "Written text");
+      this.buildSettings();
+      this.buildButtons();
+      this.buildChoices();
+    }
+
+    buildSettings() {
+      const form = make("div", this.place, { className: "charlm-settings" });
+      this.network = labeled(form, "Network", "select");
+      for (const [value, textContent] of this.networks) {
+        make("option", this.network, { value, textContent });
+      }
+      this.prime = labeled(form, "Begin with", "textarea", { rows: 2, value: this.networks[0][2] });
+      const number = (label, properties) => labeled(form, label, "input", { type: "number", ...properties });
+      this.inputs = {
+        temperature: number("Temperature", { min: 0, step: 0.1, value: 0.8 }),
+        topK: number("Top-k", { min: 1, step: 1, placeholder: "all" }),
+        topP: number("Top-p", { min: 0.05, max: 1, step: 0.05, placeholder: "1" }),
+        minP: number("Min-p", { min: 0, max: 1, step: 0.05, placeholder: "0" }),
+        seed: number("Seed", { step: 1, value: 1 }),
+      };
+      this.network.onchange = () => {
+        this.prime.value = this.networks[this.network.selectedIndex][2];
+        this.forget();
+      };
+      this.prime.oninput = () => this.forget();
+      this.inputs.seed.oninput = () => this.forget();
+    }
+
+    buildButtons() {
+      const row = make("div", this.place, { className: "charlm-controls" });
+      const button = (textContent, onclick) => make("button", row, { type: "button", textContent, onclick });
+      this.writeButton = button("Write", () => this.press());
+      button("Step", () => this.guarded(() => this.stepOnce()));
+      button("Restart", () => this.guarded(() => this.restart()));
+      button("Copy", () => this.copy());
+      this.count = make("p", this.place, { className: "charlm-count", textContent: "The lighter, the less surprising." });
+      this.status = make("p", this.place, { className: "charlm-status" });
+      this.status.setAttribute("role", "status");
+    }
+
+    buildChoices() {
+      const table = make("table", this.place, { className: "charlm-distribution" });
+      make("caption", table, { textContent: "The next character: what the network says, and what is drawn from" });
+      const head = make("tr", make("thead", table));
+      for (const textContent of ["character", "network", "after the settings"]) {
+        make("th", head, { textContent, scope: "col" });
+      }
+      const body = make("tbody", table);
+      this.rows = Array.from({ length: SHOWN }, () => {
+        const row = make("tr", body);
+        const character = make("th", row, { scope: "row", textContent: "\u00a0" });
+        const shares = ["before", "after"].map((className) => {
+          const cell = make("td", row, { className });
+          return { bar: make("span", cell, { className: "bar" }), number: make("span", cell) };
+        });
+        return { character, shares };
+      });
+    }
+
+    // What the reader does
+
+    press() {
+      if (this.isPlaying) {
+        this.pause();
+        return;
+      }
+      this.guarded(() => this.play());
+    }
+
+    pause() {
+      this.isPlaying = false;
+      this.writeButton.textContent = "Write";
+    }
+
+    // Run something that may fail on what the reader typed, and say so.
+    async guarded(action) {
+      try {
+        await action();
+      } catch (error) {
+        this.pause();
+        this.status.textContent = error.message;
+      }
+    }
+
+    async play() {
+      this.isPlaying = true;
+      this.writeButton.textContent = "Pause";
+      this.status.textContent = "";
+      const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      await this.begin();
+      const turn = this.turn;
+      for (let i = 0; i < AT_ONCE && this.isPlaying && turn === this.turn; i++) {
+        await this.step(!isStill);
+        if (!isStill) {
+          await wait(PAUSE);
+        }
+      }
+      if (turn === this.turn) {
+        this.pause();
+        this.show();
+        this.status.textContent = `${this.written.length} characters written.`;
+      }
+    }
+
+    async stepOnce() {
+      this.pause();
+      await this.begin();
+      await this.step(true);
+    }
+
+    async restart() {
+      this.forget();
+      await this.begin();
+      this.status.textContent = "Ready.";
+    }
+
+    async copy() {
+      try {
+        await navigator.clipboard.writeText(this.text.textContent);
+        this.status.textContent = "Copied.";
+      } catch {
+        getSelection().selectAllChildren(this.text);
+        this.status.textContent = "The text is selected: copy it with the keyboard.";
+      }
+    }
+
+    // What the network does
+
+    // Drop what was read: network, prime or seed have changed.
+    forget() {
+      this.pause();
+      this.turn += 1;
+      this.model = null;
+    }
+
+    // Read the prime, unless that was done.
+    async begin() {
+      if (this.model !== null) {
+        return;
+      }
+      const turn = this.turn;
+      const { seed } = this.settings();
+      const prime = this.prime.value;
+      this.status.textContent = "Loading the network...";
+      const model = await charlm.load(this.network.value);
+      const logits = await model.logits(prime);
+      if (turn !== this.turn) {
+        return;
+      }
+      this.status.textContent = "";
+      this.state = model.state;
+      this.number = charlm.sampling.random(seed ?? Math.floor(Math.random() * 2 ** 32));
+      this.written = [];
+      this.nats = 0;
+      this.text.replaceChildren();
+      Array.from(prime).forEach((character, place) => {
+        const nats = place > 0 ? this.surprise(model, logits[place - 1], character) : 0;
+        this.append(character, nats, "charlm-prime");
+      });
+      this.logits = logits.at(-1);
+      this.model = model;
+      this.show();
+    }
+
+    // Draw a character and read it.
+    async step(isShown) {
+      const { turn, model } = this;
+      if (model === null) {
+        return;
+      }
+      const probabilities = charlm.sampling.distribution(this.logits, this.settings());
+      const character = model.characters[charlm.sampling.draw(probabilities, this.number())];
+      const nats = this.surprise(model, this.logits, character);
+      const [logits] = await model.logits(character, { state: this.state });
+      if (turn !== this.turn) {
+        return;
+      }
+      this.state = model.state;
+      this.logits = logits;
+      this.written.push(character);
+      this.nats += nats;
+      this.append(character, nats, "");
+      if (isShown) {
+        this.show();
+      }
+    }
+
+    settings() {
+      const filled = Object.entries(this.inputs).filter(([, input]) => input.value !== "");
+      return Object.fromEntries(filled.map(([name, input]) => [name, Number(input.value)]));
+    }
+
+    surprise(model, logits, character) {
+      return -Math.log(charlm.sampling.softmax(logits)[model.characters.indexOf(character)]);
+    }
+
+    // What the reader sees
+
+    append(character, nats, className) {
+      const span = make("span", this.text, { textContent: character, className });
+      span.style.setProperty("--surprise", Math.min(1, nats / MOST_SURPRISING).toFixed(2));
+    }
+
+    show() {
+      this.text.scrollTop = this.text.scrollHeight;
+      const mean = this.written.length > 0 ? `, ${(this.nats / this.written.length).toFixed(2)} nats per character` : "";
+      this.count.textContent = `${this.written.length} characters${mean}. The lighter, the less surprising.`;
+      const before = charlm.sampling.softmax(this.logits);
+      const after = charlm.sampling.distribution(this.logits, this.settings());
+      const likeliest = Array.from(before.keys()).sort((a, b) => before[b] - before[a]);
+      this.rows.forEach(({ character, shares }, place) => {
+        const id = likeliest[place];
+        const name = this.model.characters[id] ?? "\u00a0";
+        character.textContent = STAND_INS[name] ?? name;
+        shares.forEach(({ bar, number }, side) => {
+          const share = [before, after][side][id] ?? 0;
+          bar.style.width = `${50 * share}%`;
+          number.textContent = share.toFixed(2);
+        });
+      });
+    }
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll(".charlm-writer").forEach((place) => new Writer(place));
+  });
+})();
