@@ -8,6 +8,8 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
+from charlm_utils.runs import list_runs, read_run
+
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
 FORK = "a-reader/-charlm.book_2-"  # legal on GitHub, and odd
@@ -168,6 +170,27 @@ def test_player_steps_through_the_text(tab, address):
     after = player.locator("pre").inner_text()
     assert len(after) < len(before) and before.startswith(after[:-1])
     assert player.locator(".charlm-choices code").count() == 5
+
+
+def test_a_network_writes_on_the_front_page(tab, address, pages):
+    recorded = read_run("shakespeare-gru")[0]["sample"]
+    assert pages["intro.html"].select_one(".charlm-writer pre").text.strip() in recorded
+    tab.emulate_media(reduced_motion="reduce")
+    tab.goto(f"{address}/intro.html", wait_until="load")
+    assert not [url for url in tab.asked if "weights" in url]
+    tab.get_by_role("button", name="Write").click()
+    tab.get_by_role("status").filter(has_text="500 characters written.").wait_for()
+    assert tab.locator(".charlm-writer pre").text_content().startswith("ROMEO:\n")
+    assert not outside(tab, address)
+    assert not tab.errors and not tab.said
+
+
+def test_every_network_that_the_writer_offers_is_in_the_book(tab, address):
+    tab.goto(f"{address}/intro.html", wait_until="load")
+    offered = tab.locator(".charlm-writer option").evaluate_all("options => options.map((option) => option.value)")
+    assert set(offered) <= set(list_runs())
+    for name in offered:
+        assert tab.evaluate("(name) => charlm.load(name).then((model) => model.name)", name) == name
 
 
 @pytest.mark.parametrize("width", [390, 1200])

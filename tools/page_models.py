@@ -1,7 +1,7 @@
 """Sphinx extension: the recorded runs as scripts that a page loads when its reader asks for a network.
 
-They are made when the book is built and not stored, since they hold nothing that the runs do not hold. In `_static` they
-could not lie either: jupyter-book makes every page load all scripts that it finds there.
+They are made when the book is built and not stored, since they hold nothing that the runs do not hold. Nor could they
+lie in `_static`: jupyter-book makes every page load all scripts that it finds there.
 """
 
 from pathlib import Path

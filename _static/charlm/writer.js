@@ -38,7 +38,8 @@
       this.place = place;
       this.networks = JSON.parse(place.dataset.networks ?? "null") ?? NETWORKS;
       this.isPlaying = false;
-      this.turn = 0; // grows with every restart: what an older one still waits for is then dropped
+      this.waiting = Promise.resolve(); // for what was pressed last: presses are answered one after the other
+      this.turn = 0; // grows when network, prime or seed change: what still waits for the older ones is then dropped
       this.model = null;
       this.text = place.querySelector("pre");
       this.text.tabIndex = 0;
@@ -69,6 +70,9 @@
         this.forget();
       };
       this.prime.oninput = () => this.forget();
+      for (const input of Object.values(this.inputs)) {
+        input.oninput = () => this.showAgain();
+      }
       this.inputs.seed.oninput = () => this.forget();
     }
 
@@ -76,10 +80,11 @@
       const row = make("div", this.place, { className: "charlm-controls" });
       const button = (textContent, onclick) => make("button", row, { type: "button", textContent, onclick });
       this.writeButton = button("Write", () => this.press());
-      button("Step", () => this.guarded(() => this.stepOnce()));
-      button("Restart", () => this.guarded(() => this.restart()));
+      button("Step", () => this.answer(() => this.stepOnce()));
+      button("Restart", () => this.answer(() => this.restart()));
       button("Copy", () => this.copy());
-      this.count = make("p", this.place, { className: "charlm-count", textContent: "The lighter, the less surprising." });
+      make("p", this.place, { textContent: "The darker a character, the more it surprised the network." });
+      this.count = make("p", this.place);
       this.status = make("p", this.place, { className: "charlm-status" });
       this.status.setAttribute("role", "status");
     }
@@ -94,10 +99,10 @@
       const body = make("tbody", table);
       this.rows = Array.from({ length: SHOWN }, () => {
         const row = make("tr", body);
-        const character = make("th", row, { scope: "row", textContent: "\u00a0" });
+        const character = make("th", row, { scope: "row", textContent: "\u2013" });
         const shares = ["before", "after"].map((className) => {
           const cell = make("td", row, { className });
-          return { bar: make("span", cell, { className: "bar" }), number: make("span", cell) };
+          return { number: make("span", cell), bar: make("span", cell, { className: "bar" }) };
         });
         return { character, shares };
       });
@@ -108,9 +113,9 @@
     press() {
       if (this.isPlaying) {
         this.pause();
-        return;
+      } else {
+        this.answer(() => this.play());
       }
-      this.guarded(() => this.play());
     }
 
     pause() {
@@ -118,30 +123,28 @@
       this.writeButton.textContent = "Write";
     }
 
-    // Run something that may fail on what the reader typed, and say so.
-    async guarded(action) {
-      try {
-        await action();
-      } catch (error) {
+    // Do what was pressed, after what was pressed before it, and say what is wrong with what was typed.
+    answer(action) {
+      this.pause();
+      this.waiting = this.waiting.then(action).catch((error) => {
         this.pause();
         this.status.textContent = error.message;
-      }
+      });
     }
 
     async play() {
       this.isPlaying = true;
       this.writeButton.textContent = "Pause";
-      this.status.textContent = "";
-      const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
       await this.begin();
-      const turn = this.turn;
-      for (let i = 0; i < AT_ONCE && this.isPlaying && turn === this.turn; i++) {
-        await this.step(!isStill);
+      const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      for (let i = 0; i < AT_ONCE && this.isPlaying; i++) {
+        await this.step();
         if (!isStill) {
+          this.show();
           await wait(PAUSE);
         }
       }
-      if (turn === this.turn) {
+      if (this.model !== null) {
         this.pause();
         this.show();
         this.status.textContent = `${this.written.length} characters written.`;
@@ -149,15 +152,24 @@
     }
 
     async stepOnce() {
-      this.pause();
       await this.begin();
-      await this.step(true);
+      await this.step();
+      this.show();
     }
 
     async restart() {
       this.forget();
       await this.begin();
-      this.status.textContent = "Ready.";
+    }
+
+    // The settings have changed: show what they leave to draw from.
+    showAgain() {
+      if (!this.isPlaying) {
+        this.answer(() => {
+          this.show();
+          this.status.textContent = "";
+        });
+      }
     }
 
     async copy() {
@@ -190,10 +202,10 @@
       this.status.textContent = "Loading the network...";
       const model = await charlm.load(this.network.value);
       const logits = await model.logits(prime);
+      this.status.textContent = "";
       if (turn !== this.turn) {
         return;
       }
-      this.status.textContent = "";
       this.state = model.state;
       this.number = charlm.sampling.random(seed ?? Math.floor(Math.random() * 2 ** 32));
       this.written = [];
@@ -209,7 +221,7 @@
     }
 
     // Draw a character and read it.
-    async step(isShown) {
+    async step() {
       const { turn, model } = this;
       if (model === null) {
         return;
@@ -226,9 +238,6 @@
       this.written.push(character);
       this.nats += nats;
       this.append(character, nats, "");
-      if (isShown) {
-        this.show();
-      }
     }
 
     settings() {
@@ -248,15 +257,18 @@
     }
 
     show() {
+      if (this.model === null) {
+        return;
+      }
       this.text.scrollTop = this.text.scrollHeight;
       const mean = this.written.length > 0 ? `, ${(this.nats / this.written.length).toFixed(2)} nats per character` : "";
-      this.count.textContent = `${this.written.length} characters${mean}. The lighter, the less surprising.`;
+      this.count.textContent = `${this.written.length} characters${mean}`;
       const before = charlm.sampling.softmax(this.logits);
       const after = charlm.sampling.distribution(this.logits, this.settings());
       const likeliest = Array.from(before.keys()).sort((a, b) => before[b] - before[a]);
       this.rows.forEach(({ character, shares }, place) => {
         const id = likeliest[place];
-        const name = this.model.characters[id] ?? "\u00a0";
+        const name = this.model.characters[id] ?? "\u2013";
         character.textContent = STAND_INS[name] ?? name;
         shares.forEach(({ bar, number }, side) => {
           const share = [before, after][side][id] ?? 0;
