@@ -266,6 +266,12 @@ def test_a_network_that_is_not_there_is_named(page, name):
     assert said.startswith(f"no network {json.dumps(name)} in file://")
 
 
+def test_a_broken_script_is_refused(page, folder):
+    script = folder / "charlm" / "weights" / "broken.js"
+    script.write_text((script.parent / "tiny-gru.js").read_text("utf-8")[:500], "utf-8")
+    assert page.evaluate("charlm.load('broken').catch((error) => error.message)").startswith('no network "broken"')
+
+
 def test_a_network_is_loaded_once_and_again_after_it_was_missing(page, folder):
     page.evaluate("Promise.all([charlm.load('tiny-gru'), charlm.load('tiny-gru')])")
     assert len([url for url in page.asked if url.endswith("weights/tiny-gru.js")]) == 1

@@ -37,9 +37,12 @@ window.charlm = (() => {
       script.onerror = refuse;
       script.onload = () => {
         script.remove();
-        const exported = arrived.get(name);
-        arrived.delete(name);
-        resolve(exported);
+        if (arrived.has(name)) {
+          resolve(arrived.get(name));
+          arrived.delete(name);
+        } else {
+          refuse(); // the script is broken
+        }
       };
       document.head.append(script);
     });

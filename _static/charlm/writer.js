@@ -83,7 +83,7 @@
       button("Step", () => this.answer(() => this.stepOnce()));
       button("Restart", () => this.answer(() => this.restart()));
       button("Copy", () => this.copy());
-      make("p", this.place, { textContent: "The darker a character, the more it surprised the network." });
+      make("p", this.place, { textContent: "The stronger the color of a character, the more it surprised the network." });
       this.count = make("p", this.place);
       this.status = make("p", this.place, { className: "charlm-status" });
       this.status.setAttribute("role", "status");
