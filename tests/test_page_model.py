@@ -418,6 +418,17 @@ def test_recorded_runs_compute_in_the_page_what_they_compute_in_tensorflow(page,
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["shakespeare-gru", "shakespeare-best", "warpeace-lstm"])
+def test_recorded_runs_without_rounding_compute_what_the_runs_do(page, folder, name):
+    run = load_run(name)
+    exported = export_weights.export(run.record["model"], run.model.get_weights(), run.vocabulary, "float32")
+    export_weights.write_script(folder / "charlm" / "weights", f"{name}-exact", exported)
+    text = (run.record["sample"] * 9)[:1000]
+    logits = page.evaluate(LOGITS, [f"{name}-exact", text])
+    np.testing.assert_allclose(logits, tensorflow_logits(run.model, text, run.vocabulary), atol=1e-3)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list_runs())
 def test_rounding_costs_less_than_five_thousandths_of_a_nat(recorded, name):
     record = json.loads((ROOT / "data" / "runs" / name / "run.json").read_text("utf-8"))

@@ -24,7 +24,7 @@ function charlmSampling() {
   function keepTopP(ordered, p) {
     let likelier = 0;
     softmax(ordered).forEach((probability, rank) => {
-      if (rank > 0 && likelier >= p) {
+      if (likelier >= p) {
         ordered[rank] = -Infinity;
       }
       likelier += probability;
@@ -73,7 +73,7 @@ function charlmSampling() {
   function distribution(logits, settings = {}) {
     check(settings, logits.length);
     const temperature = settings.temperature ?? 1;
-    const ids = Array.from(logits.keys()).sort((a, b) => logits[b] - logits[a] || a - b);
+    const ids = Array.from(logits.keys()).sort((a, b) => logits[b] - logits[a]); // the first of equals stays first
     const largest = logits[ids[0]];
     const isGreedy = temperature < COLDEST;
     const ordered = Float64Array.from(ids, (id) => (logits[id] - largest) / (isGreedy ? 1 : temperature));
