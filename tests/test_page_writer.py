@@ -233,6 +233,23 @@ def test_everything_has_a_name_and_the_keyboard_is_enough(page):
     page.wait_for_function("document.querySelector('.charlm-writer pre span')")
 
 
+COPIES = {
+    "Copied.": "(text) => { window.copied = text; return Promise.resolve(); }",
+    "The text is selected": "() => Promise.reject(new Error('refused'))",
+}
+
+
+@pytest.mark.parametrize("said", COPIES)
+def test_the_text_is_copied_or_selected(page, said):
+    stand_in = f"Object.defineProperty(navigator, 'clipboard', {{ value: {{ writeText: {COPIES[said]} }} }})"
+    page.evaluate(stand_in)
+    button(page, "Write").click()
+    wait_for_status(page, "500 characters written.")
+    button(page, "Copy").click()
+    wait_for_status(page, said)
+    assert page.evaluate("window.copied ?? getSelection().toString()") == text_of(page)
+
+
 def test_a_missing_network_is_named(tab, folder):
     source = (folder / "page.html").read_text("utf-8").replace("first", "absent")
     (folder / "absent.html").write_text(source, "utf-8")
