@@ -1,9 +1,9 @@
 // The networks of the book in its pages: `const model = await charlm.load("shakespeare-gru")`.
 //
 // A model computes in a worker, so that the page stays quick. A page that was opened from a disk may not load a
-// worker from a file, but it may make one from text: that of the functions in the other files here.
-// Where that is refused, too, the page's own thread computes, a few milliseconds at a time. Weights come as a script that
-// calls `charlm.register`, because a page from a disk may load scripts and nothing else. api.md describes all names.
+// worker from a file, but it may make one from text: that of the functions in the other files here. Where that is
+// refused, too, the page's own thread computes, a few milliseconds at a time. Weights come as a script that calls
+// `charlm.register`, because a page from a disk may load scripts and nothing else. api.md describes all names.
 window.charlm = (() => {
   "use strict";
 
@@ -181,17 +181,22 @@ window.charlm = (() => {
     #encode(name, text, least) {
       const characters = Array.from(text);
       if (characters.length < least) {
-        throw new RangeError(`${name} must hold at least ${least} character${least > 1 ? "s" : ""}, got ${characters.length}`);
+        const wanted = least === 1 ? "1 character" : `${least} characters`;
+        throw new RangeError(`${name} must hold at least ${wanted}, got ${characters.length}`);
       }
       return characters.map((character, position) => {
         const id = this.#ids.get(character);
         if (id === undefined) {
-          const point = character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
-          const known = `not one of the ${this.characters.length} that the network knows`;
-          throw new RangeError(`unknown character ${JSON.stringify(character)} (U+${point}) at position ${position}: ${known}`);
+          throw new RangeError(this.#unknown(character, position));
         }
         return id;
       });
+    }
+
+    #unknown(character, position) {
+      const point = character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
+      const place = `${JSON.stringify(character)} (U+${point}) at position ${position}`;
+      return `unknown character ${place}: not one of the ${this.characters.length} that the network knows`;
     }
   }
 

@@ -1,6 +1,6 @@
 // The product of network.js once more, in WebAssembly: eight weights at a time, and so two to four times as fast.
 //
-// The program is written out below, instruction by instruction, and assembled when the page needs it: some 200 bytes.
+// The program is written out below, instruction by instruction, and assembled when the page needs it: 244 bytes.
 // Browsers without such instructions, or pages that may not compile, take the product in plain JavaScript.
 function charlmKernel() {
   "use strict";

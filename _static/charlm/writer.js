@@ -83,7 +83,8 @@
       button("Step", () => this.answer(() => this.stepOnce()));
       button("Restart", () => this.answer(() => this.restart()));
       button("Copy", () => this.copy());
-      make("p", this.place, { textContent: "The stronger the color of a character, the more it surprised the network." });
+      const legend = "The stronger the color of a character, the more it surprised the network.";
+      make("p", this.place, { textContent: legend });
       this.count = make("p", this.place);
       this.status = make("p", this.place, { className: "charlm-status" });
       this.status.setAttribute("role", "status");
@@ -261,8 +262,9 @@
         return;
       }
       this.text.scrollTop = this.text.scrollHeight;
-      const mean = this.written.length > 0 ? `, ${(this.nats / this.written.length).toFixed(2)} nats per character` : "";
-      this.count.textContent = `${this.written.length} characters${mean}`;
+      const count = this.written.length;
+      const mean = count > 0 ? `, ${(this.nats / count).toFixed(2)} nats per character` : "";
+      this.count.textContent = `${count} characters${mean}`;
       const before = charlm.sampling.softmax(this.logits);
       const after = charlm.sampling.distribution(this.logits, this.settings());
       const likeliest = Array.from(before.keys()).sort((a, b) => before[b] - before[a]);
