@@ -17,6 +17,7 @@ from charlm_utils.runs import list_runs, load_run
 from charlm_utils.sampling import apply_temperature, keep_min_p, keep_top_k, keep_top_p
 from charlm_utils.vocabulary import Vocabulary
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 import export_weights  # noqa: E402
@@ -404,7 +405,6 @@ def recorded(folder):
     return folder
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", list_runs())
 def test_recorded_runs_compute_in_the_page_what_they_compute_in_tensorflow(page, recorded, name):
     exported = export_weights.read_script(recorded / "charlm" / "weights" / f"{name}.js")
@@ -417,7 +417,6 @@ def test_recorded_runs_compute_in_the_page_what_they_compute_in_tensorflow(page,
     np.testing.assert_allclose(logits[1000:], rounded[1000:], atol=5e-3)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["shakespeare-gru", "shakespeare-best", "warpeace-lstm"])
 def test_recorded_runs_without_rounding_compute_what_the_runs_do(page, folder, name):
     run = load_run(name)
@@ -428,7 +427,6 @@ def test_recorded_runs_without_rounding_compute_what_the_runs_do(page, folder, n
     np.testing.assert_allclose(logits, tensorflow_logits(run.model, text, run.vocabulary), atol=1e-3)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", list_runs())
 def test_rounding_costs_less_than_five_thousandths_of_a_nat(recorded, name):
     record = json.loads((ROOT / "data" / "runs" / name / "run.json").read_text("utf-8"))
@@ -441,7 +439,6 @@ def test_rounding_costs_less_than_five_thousandths_of_a_nat(recorded, name):
     assert path.stat().st_size < LARGEST_FILES.get(name, np.inf)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("name", "products"), [("shakespeare-gru", 1), ("shakespeare-best", 3)])
 def test_the_network_writes_faster_than_a_plain_loop_would(page, recorded, name, products):
     """In turns with the plain loop over the recurrent products alone, which no load of the machine decides."""

@@ -12,6 +12,7 @@ from bs4 import BeautifulSoup
 from charlm_utils.models import build_model
 from charlm_utils.vocabulary import Vocabulary
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 import export_weights  # noqa: E402
