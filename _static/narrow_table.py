@@ -33,12 +33,12 @@ def main():
     label(ax, 6.45, 4.05, "$e_t$")
     grid(ax, 7.3, 4.06, 2, 7, {0, 1}, STATE)
     label(ax, 7.1, 3.7, "$\\cdot$", size=1.6)
-    label(ax, 8.56, 4.4, "$W$")
+    label(ax, 8.56, 4.4, "$W_s$")
     brace(ax, (9.9, 3.34), (9.9, 4.06), "$E$", depth=0.12)
     arrow(ax, (8.56, 3.25), (8.56, 2.55))
     box(ax, 8.56, 2.15, "scores", SAID, width=2.52, height=0.7)
     label(ax, 8.56, 1.55, "$V$ numbers")
-    label(ax, 8.56, 0.95, "$W$: $E \\times V$")
+    label(ax, 8.56, 0.95, "$W_s$: $E \\times V$")
     save(ax, __file__)
 
 

@@ -2,7 +2,7 @@
 
 Alternative text: Three panels show the same valley-shaped curve of the loss over one weight, and six steps that start
 high on its left side. At rate 0.5 the steps are short and end on the slope; at rate 4 they reach the bottom after
-three steps; at rate 16 the first step jumps far over the valley, and the following ones go from side to side.
+three steps; at rate 16 the first step jumps far over the valley, and the following ones go back and forth.
 """
 
 import numpy as np
