@@ -47,7 +47,7 @@ def main():
         label(ax, x - 1.0, 3.95, f"$h_{t}$")
         box(ax, x, 6.0, pair(probabilities[t - 1]), SAID, width=1.7, height=1.25)
         label(ax, x + 0.95, 6.0, pair(errors[t - 1]), color=GRADIENT, side="left")
-        label(ax, x - 1.27, 1.5, rf"$\delta^a_{t}$", color=GRADIENT, side="right")
+        label(ax, x - 1.32, 1.5, rf"$\delta^a_{t}$", color=GRADIENT, side="right")
         label(ax, x - 0.15, 1.5, pair(in_sums[t - 1]), color=GRADIENT, side="right")
         label(ax, x, 7.1, f"asked for {'ab'[TARGETS[t - 1]]}")
         arrow(ax, (x, 1.0), (x, 2.25))
