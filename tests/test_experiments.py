@@ -137,6 +137,42 @@ def test_a_tiny_network_is_trained_and_scored(script, common, monkeypatch):
     assert 0 < figures["new_8grams"] <= 1
 
 
+def test_rows_of_s004_go_on_and_begin_again_at_the_start_of_the_text(script, monkeypatch):
+    s004 = script("experiments", "s004_settings")
+    monkeypatch.setattr(s004, "STEPS", 20)
+    ids = np.arange(640)
+    windows = list(s004.cursor_windows(ids))
+    inputs = np.concatenate([window[0] for window in windows], axis=1)
+    targets = np.concatenate([window[1] for window in windows], axis=1)
+    np.testing.assert_array_equal(inputs, (np.arange(64)[:, None] * 10 + np.arange(200)) % 640)
+    np.testing.assert_array_equal(targets, (inputs + 1) % 640)
+
+
+def test_initial_weights_are_those_of_s004_or_of_keras(script, common, monkeypatch):
+    s004 = script("experiments", "s004_settings")
+    parts = common.Parts(common.Vocabulary.from_text("abc"), "", "", *[np.arange(3)] * 4)
+    monkeypatch.setattr(s004, "load_letters", lambda: parts)
+    older = s004.build_network(s004.S004, seed=0)
+    same = s004.build_network(s004.S004 | {"optimizer": "Adam"}, seed=0)
+    today = s004.build_network(s004.TODAY, seed=0)
+    for one, other in zip(older.get_weights(), same.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    recurrent = [s004.recurrent_layers(network)[0].cell for network in (older, today)]
+    matrix = recurrent[0].recurrent_kernel.numpy()
+    assert abs(matrix.mean() + 0.1) < 0.002 and matrix.min() > -0.301 and matrix.max() < 0.101
+    assert abs(recurrent[1].recurrent_kernel.numpy().mean()) < 0.01
+    assert [cell.bias.numpy().sum() for cell in recurrent] == [0, 64]
+
+
+def test_a_difference_in_words_needs_more_errors_with_fewer_seeds(common):
+    assert common.in_words(-0.29, 0.1, 5) == "lower by 0.290 ± 0.100 nats"
+    assert common.in_words(0.29, 0.1, 10, high="worse") == "worse by 0.290 ± 0.100 nats"
+    none = common.in_words(0.27, 0.1, 5)
+    assert none == "no difference detected (+0.270 ± 0.100; one above 0.280 nats would have been)"
+    assert common.in_words(0.1, np.nan, 2).startswith("no difference detected")
+    assert "above 0.430 nats" in common.in_words(0.29, 0.1, 3)
+
+
 def test_every_script_has_its_results():
     scripts = {path.stem for path in (ROOT / "experiments").glob("*.py")} - {"common", "table"}
     assert scripts == set(NAMES)
