@@ -42,7 +42,8 @@ def mix_nats(first: Numbers, second: Numbers, weight: Share):
 def block_error(nats: NumberList, block: Size = 1000):
     """Return the standard error of a mean loss, from the spread of the means of blocks of neighboring characters.
 
-    Neighbors are not independent, blocks nearly are. A last, shorter block is left out.
+    Neighbors are not independent, and even blocks are not quite: of a single loss this is a lower bound, while paired
+    differences of two models suffer less (``experiments/how_sure.py``). A last, shorter block is left out.
 
     Parameters
     ----------
