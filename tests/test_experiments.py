@@ -10,6 +10,7 @@ from charlm_utils.batching import contiguous_batches
 from charlm_utils.corpora import load_corpus
 from charlm_utils.evaluation import evaluate
 from charlm_utils.files import bundled_data_dir
+from charlm_utils.names import write_names
 from charlm_utils.runs import load_results
 
 pytestmark = pytest.mark.slow
@@ -137,6 +138,113 @@ def test_a_tiny_network_is_trained_and_scored(script, common, monkeypatch):
     assert 0 < figures["new_8grams"] <= 1
 
 
+@pytest.fixture
+def common_names(script, monkeypatch):
+    """What the experiments on names share, with a short list that comes with the package."""
+    module = script("experiments", "common_names")
+    lines = sorted(load_corpus("genera").split())[::20]
+    vocabulary = module.Vocabulary.from_text("\n".join(lines))
+    names = module.Names(vocabulary, lines, lines[:40], lines[40:48], lines[48:], lines[48:])
+    monkeypatch.setattr(module, "load_names", lambda: names)
+    return module
+
+
+def edit_distance(one, other):
+    """By the recursion of the definition."""
+    if not one or not other:
+        return len(one) + len(other)
+    change = edit_distance(one[1:], other[1:]) + (one[0] != other[0])
+    return min(change, 1 + edit_distance(one[1:], other), 1 + edit_distance(one, other[1:]))
+
+
+def test_distances_to_a_list_are_edit_distances_to_the_nearest_name(common_names):
+    known = ["Yi", "Mei", "Minmi", "Haya"]
+    written = ["Mei", "Me", "Mini", "Haymi", "", "Yiii", "Mei"]
+    expected = [min(edit_distance(name, other) for other in known) for name in written]
+    assert common_names.distances_to_list(written, known).tolist() == expected
+    assert expected[:4] == [0, 1, 1, 2]
+
+
+def test_a_description_of_names_tells_copies_and_judges_their_stems(common_names, monkeypatch):
+    names = common_names.load_names()
+    judges = [common_names.fit_judge(names.unlisted), common_names.fit_judge(map_stems(common_names, names.unlisted))]
+    monkeypatch.setattr(common_names, "judges", lambda: judges)
+    real = common_names.describe_written(names.learned, names.learned)
+    assert (real["copied"], real["far"], real["distinct"]) == (1, 0, 1)
+    turned = common_names.describe_written([name[::-1] for name in names.learned] * 2, names.learned)
+    assert (turned["copied"], turned["far"], turned["distinct"]) == (0, 1, 0.5)
+    assert turned["judge"] > real["judge"] + 0.2
+    without = [name for name in names.learned if not name.endswith("saurus")]
+    with_suffix = common_names.describe_written([name + "saurus" for name in without], names.learned)
+    assert with_suffix["suffix"] == 1
+    assert with_suffix["judge_stem"] == common_names.describe_written(without, names.learned)["judge_stem"]
+
+
+def map_stems(common_names, names):
+    return [common_names.stem(name) for name in names]
+
+
+def test_names_are_learned_with_and_without_padding_state_and_start(common_names, monkeypatch):
+    monkeypatch.setattr(common_names, "BATCH", 8)
+    names = common_names.load_names().learned
+    for padded, carry, start in [(True, True, False), (False, False, True)]:
+        way = common_names.Way(padded=padded, carry=carry, start=start)
+        inputs, targets = common_names.rows_of(names, way)
+        assert inputs.shape[1] == common_names.LONGEST + start
+        assert (targets == common_names.PADDING).any() == (not padded)
+        network = common_names.build_names_network(8, 4, seed=0)
+        before = common_names.score_names(network, names, way, leaked=carry)
+        means = common_names.fit_names(network, names, way, rate=0.02, epochs=3, seed=0)
+        after = common_names.score_names(network, names, way, leaked=carry)
+        assert means[-1] < means[0] and after["nats"] < before["nats"] - 0.3
+        letters = after["per_name"][:, 1]
+        assert letters.tolist() == [len(name) for name in names]  # all but the first letter, and the newline
+        if padded:
+            assert after["padded"] < after["nats"] - 0.5
+        else:
+            by_package = common_names.names_loss()(targets, network(inputs))
+            total = (after["per_name"][:, 0].sum() + after["first"] * len(names)) / (letters.sum() + len(names))
+            assert total == pytest.approx(float(by_package), abs=1e-4)
+
+
+def test_a_leaked_state_is_that_after_two_names(common_names):
+    names = common_names.load_names().learned
+    way = common_names.Way(padded=True, carry=True, start=False)
+    network = common_names.build_names_network(8, 4, seed=0)
+    inputs, _ = common_names.rows_of(names, way)
+    before = np.concatenate([inputs[3], inputs[4]])[None]
+    _, expected = common_names.forward(network, before, common_names.zero_states(network, 1))
+    leaked = common_names.leaked_states(network, names, way)
+    np.testing.assert_allclose(leaked[0][0][5], expected[0][0][0], atol=1e-6)
+
+
+def test_names_are_written_from_primes_and_states_until_the_newline(common_names):
+    names = common_names.load_names()
+    network = common_names.build_names_network(8, 4, seed=0)
+    common_names.fit_names(
+        network, names.learned * 4, common_names.Way(False, False, True), rate=0.03, epochs=2, seed=0
+    )
+    states = common_names.zero_states(network, 2)
+    greedy = common_names.write_from(network, ["\nA", "\nM"], states, temperature=1e-6, seed=0)
+    for letter, written in zip("AM", greedy, strict=True):
+        expected = write_names(network, names.vocabulary, 1, prime=letter, temperature=0, longest=30)
+        assert written == expected[0]
+    drawn = common_names.write_from(network, ["\nA"] * 2, states, temperature=1.0, seed=1)
+    assert drawn == common_names.write_from(network, ["\nA"] * 2, states, temperature=1.0, seed=1)
+    assert drawn[0] != drawn[1] and all("\n" not in name for name in drawn)
+
+
+def test_the_error_of_a_ratio_is_that_of_many_draws(common_names):
+    draw = np.random.default_rng(0)
+    characters = draw.integers(3, 12, size=200).astype(float)
+    per_name = np.stack([characters * draw.normal(2, 0.5, size=200), characters], axis=1)
+    ratio, error = common_names.ratio_and_error(per_name)
+    again = per_name[draw.integers(200, size=(2000, 200))]
+    ratios = again[..., 0].sum(axis=1) / again[..., 1].sum(axis=1)
+    assert ratio == pytest.approx(ratios.mean(), abs=0.005)
+    assert error == pytest.approx(ratios.std(), rel=0.05)
+
+
 def test_rows_of_s004_go_on_and_begin_again_at_the_start_of_the_text(script, monkeypatch):
     s004 = script("experiments", "s004_settings")
     monkeypatch.setattr(s004, "STEPS", 20)
@@ -174,7 +282,7 @@ def test_a_difference_in_words_needs_more_errors_with_fewer_seeds(common):
 
 
 def test_every_script_has_its_results():
-    scripts = {path.stem for path in (ROOT / "experiments").glob("*.py")} - {"common", "table"}
+    scripts = {path.stem for path in (ROOT / "experiments").glob("*.py")} - {"common", "common_names", "table"}
     assert scripts == set(NAMES)
 
 
