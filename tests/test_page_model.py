@@ -35,6 +35,10 @@ LOGITS = """async ([name, text]) => {
     const model = await charlm.load(name);
     return (await model.logits(text)).map((row) => Array.from(row));
 }"""
+DRAW_FOUR = """(seed) => {
+    const next = charlm.sampling.random(seed);
+    return [next(), next(), next(), next()];
+}"""
 NATS = """async ([name, text]) => {
     const model = await charlm.load(name);
     return Array.from(await model.nats(text));
@@ -341,7 +345,7 @@ def mulberry32(seed, length):
 
 @pytest.mark.parametrize("seed", [0, 1, -1, 2**31, 2**32 + 1])
 def test_the_generator_is_mulberry32(page, seed):
-    drawn = page.evaluate("(seed) => { const n = charlm.sampling.random(seed); return [n(), n(), n(), n()]; }", seed)
+    drawn = page.evaluate(DRAW_FOUR, seed)
     assert drawn == mulberry32(seed, 4)
 
 
@@ -381,7 +385,9 @@ PLAIN_LOOP = """() => {
     const product = () => {
         for (let row = 0; row < 1536; row++) {
             let sum = 0;
-            for (let i = 0; i < 512; i++) { sum += weights[row * 512 + i] * x[i]; }
+            for (let i = 0; i < 512; i++) {
+                sum += weights[row * 512 + i] * x[i];
+            }
             out[row] = sum;
         }
     };
