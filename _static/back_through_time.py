@@ -1,9 +1,10 @@
 """Draw `back_through_time.svg`: three steps of a network of two units, forwards and back, with all numbers.
 
 Alternative text: Three columns, one per step, which read a, b, b and are asked for b, b, a. Black arrows lead from
-what is read to the state and from there to the probabilities, and from each state to the next. Red arrows run the
-other way: from each pair of probabilities down to its state, and from each state back to the state before, each with
-two numbers. Beside each pair of probabilities stand its errors, and below each state the derivatives by its sums.
+what is read to the state and from there to the probabilities, and from each state to the next. Dark orange arrows run
+the other way: from each pair of probabilities down to its state, and from each state back to the state before, each
+with two numbers. Beside each pair of probabilities stand its errors, and below each state the derivatives by its
+sums.
 """
 
 import numpy as np

@@ -2,8 +2,8 @@
 
 Alternative text: The memory runs from left to right through four boxes: 0, 0.375, 0.281 and 0.211. Before each of the
 last three it is multiplied by a forget gate, 1/2, 3/4 and 3/4, and something is added: 3/8 at the first step, which
-reads a, and 0 at the other two, which read b. Above, red arrows lead back from the last box to the second, each times
-the forget gate 3/4: the gradient is 1, then 0.75, then 0.5625.
+reads a, and 0 at the other two, which read b. Above, dark orange arrows lead back from the last box to the second,
+each times the forget gate 3/4: the gradient is 1, then 0.75, then 0.5625.
 """
 
 from drawing import GATE, GRADIENT, GRAY, MEMORY, READ, arrow, box, canvas, circle, label, save

@@ -11,7 +11,7 @@ from charlm_utils.corpora import load_corpus
 from charlm_utils.evaluation import evaluate
 from charlm_utils.files import bundled_data_dir
 from charlm_utils.names import write_names
-from charlm_utils.runs import load_results
+from charlm_utils.runs import load_results, read_run
 
 pytestmark = pytest.mark.slow
 
@@ -333,6 +333,11 @@ def test_the_order_of_the_counts_is_that_of_the_lowest_validation_loss():
     rows = [row for row in load_results("counts")["results"] if row["smoothing"] == "kneser-ney"]
     best = min(rows, key=lambda row: row["validation"])
     assert best["order"] == load_results("best")["settings"]["order"] == 7
+
+
+def test_the_network_of_27_letters_is_scored_beside_the_counts_as_in_its_record():
+    (network,) = [row for row in load_results("counts_letters")["results"] if row["arm"] == "letters-lstm"]
+    assert network["nats"] == pytest.approx(read_run("letters-lstm")[0]["held_out_nats"], abs=1e-4)
 
 
 def test_cells_of_equal_size_have_as_many_parameters_and_the_best_rate():
