@@ -3,7 +3,7 @@
 Alternative text: A batch of two rows, "the" and "sea", three characters each, with the labels "he " and "ea ". Left,
 batch first: the outputs stand in the order t, h, e, s, e, a, and each stands beside its own label. Right, time first:
 the outputs stand in the order t, s, h, e, e, a, while the labels keep their order, so that four of six outputs stand
-beside a label that belongs to another one; these labels are dark orange.
+beside a label that belongs to another one; these labels have another color.
 """
 
 from drawing import GRADIENT, GRAY, READ, SAID, arrow, canvas, cells, label, save
