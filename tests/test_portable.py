@@ -28,6 +28,7 @@ def write_notebook(folder, name, *cells):
 
 
 @pytest.mark.slow
+@pytest.mark.weekly  # as `make portable` is
 def test_a_cell_that_hangs_on_the_threads_is_found_and_others_pass(tmp_path, capsys):
     steady = write_notebook(tmp_path, "steady", STEADY, STEADY)
     hanging = write_notebook(tmp_path, "hanging", STEADY, HANGING)
@@ -45,6 +46,7 @@ def test_a_cell_that_hangs_on_the_threads_is_found_and_others_pass(tmp_path, cap
 
 
 @pytest.mark.slow
+@pytest.mark.weekly  # as `make portable` is
 def test_a_kernel_that_dies_counts_as_failed_and_does_not_hang(tmp_path):
     path = write_notebook(tmp_path, "dying", STEADY, DYING, STEADY)
     found = portable.run_all([path], ["default"], runs=1, workers=1, limit=20, logs=tmp_path)
