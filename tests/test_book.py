@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
@@ -12,6 +13,9 @@ from charlm_utils.runs import list_runs, read_run
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
+GREEK = re.findall(
+    r"\\\w+", r"\alpha \beta \gamma \delta \epsilon \ell \eta \theta \lambda \mu \nu \xi \rho \sigma \tau"
+)
 FORK = "a-reader/-charlm.book_2-"  # legal on GitHub, and odd
 
 
@@ -59,12 +63,61 @@ def test_intro_links_every_chapter():
             assert f"<{label[1]}>`" in intro
 
 
-def test_a_symbol_is_listed_once_and_has_one_meaning_in_all_chapters():
+def listed_symbols():
+    """The formulas of the first column of the tables of ``notation.md``."""
     rows = [line for line in (ROOT / "notation.md").read_text("utf-8").split("\n") if line.startswith("| $")]
-    symbols = [symbol for row in rows for symbol in re.findall(r"\$([^$]+)\$", row.split("|")[1])]
     assert len(rows) > 40
-    assert len(symbols) == len(set(symbols)), sorted(symbol for symbol in symbols if symbols.count(symbol) > 1)
     assert not [row for row in rows if "in chapter" in row or "<chapter-" in row]
+    return [symbol for row in rows for symbol in re.findall(r"\$([^$]+)\$", row.split("|")[1])]
+
+
+def letters(formula):
+    """The letters of a formula: accent, letter, and whether it has a subscript."""
+    formula = re.sub(r"\\(text|operatorname|begin|end)\{[^}]*\}", " ", formula)
+    formula = re.sub(r"(\^\{[^{}]*\}|\^\\?\w)(_\{[^{}]*\}|_\w)", r"\2\1", formula)  # subscripts before superscripts
+    found = re.findall(r"(?:\\(tilde|bar) )?(\\[a-z]+|[a-zA-Z])'?(_)?", formula)
+    return {(accent, letter, under) for accent, letter, under in found if letter[0] != "\\" or letter in GREEK}
+
+
+def test_a_symbol_is_listed_once_and_has_one_meaning_in_all_chapters():
+    symbols = listed_symbols()
+    assert len(symbols) == len(set(symbols)), sorted(symbol for symbol in symbols if symbols.count(symbol) > 1)
+
+
+def test_the_letters_of_a_formula_are_found():
+    found = letters(r"\ell = \sum_k \tilde h_t^l \odot \text{no} U^\top / \sqrt{e^{s_j}} + a^x_i + \delta")
+    plain = {("", letter, "") for letter in (r"\ell", "k", "t", "l", "U", "e", "j", "x", "i", r"\delta")}
+    assert found == plain | {("tilde", "h", "_"), ("", "s", "_"), ("", "a", "_")}
+
+
+def places():
+    """Every label that a chapter or a page gives to a section, a figure, an exercise or an equation."""
+    found = set()
+    for path in [*ROOT.glob("*.md"), *(ROOT / "chapters").glob("*.ipynb")]:
+        text = path.read_text("utf-8")
+        if path.suffix == ".ipynb":
+            cells = nbformat.reads(text, as_version=4).cells
+            found.update(
+                cell.metadata.mystnb.figure.name for cell in cells if "figure" in cell.metadata.get("mystnb", {})
+            )
+            text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        found.update(re.findall(r"^(?:\(|:name: |:label: |\$\$ \()([\w-]+)(?:\)=|\))?$", text, re.M))
+    return found
+
+
+def test_every_part_of_a_source_has_its_place_in_the_book():
+    parts = {"W": 25, "WF": 12, "A": 27, "AF": 17, "K": 21, "KF": 13, "D": 20, "DF": 14, "G": 16, "GF": 10, "C": 32}
+    rows = re.findall(r"^\| ([A-Z]+)(\d+) \| .+ \| (.+) \|$", (ROOT / "coverage.md").read_text("utf-8"), re.M)
+    counted = {part: [int(number) for of, number, _ in rows if of == part] for part, _, _ in rows}
+    assert counted == {part: list(range(1, number + 1)) for part, number in parts.items()}
+    labels = places()
+    pages = {path.stem for path in ROOT.glob("*.md")}
+    for part, number, where in rows:
+        named = re.findall(r"\{(?:num)?ref\}`(?:[^`<]+ <)?([\w-]+)>?`", where)
+        assert set(named) <= labels, f"{part}{number}"
+        documents = re.findall(r"\{doc\}`([\w-]+)`", where)
+        assert set(documents) <= pages, f"{part}{number}"
+        assert len(named) + len(documents) == where.count("`") / 2 > 0, f"{part}{number}"
 
 
 def test_every_citation_resolves_and_every_entry_is_cited(pages):

@@ -132,6 +132,11 @@ def test_every_old_call_is_listed():
     assert not [call for call in CALLS if not re.search(re.escape(call) + r"\b", old)]
 
 
+def test_every_old_call_has_its_place_in_the_book():
+    table = PAGE.with_name("coverage.md").read_text("utf-8").split("(old-calls)=")[1]
+    assert not [call for call in CALLS if f"`{call}`" not in table]
+
+
 def test_the_swapped_arguments_of_s004_give_another_number(names):
     loss = tf.nn.softmax_cross_entropy_with_logits
     right, swapped = (
