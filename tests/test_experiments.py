@@ -272,6 +272,23 @@ def test_initial_weights_are_those_of_s004_or_of_keras(script, common, monkeypat
     assert [cell.bias.numpy().sum() for cell in recurrent] == [0, 64]
 
 
+def test_gradients_are_measured_before_they_are_clipped(script, common):
+    clipping = script("experiments", "clipping")
+    ids = np.arange(24).reshape(2, 12) % 3
+    measured, moved = [], []
+    for ways in ({}, {"global_clipnorm": 1e-4}):
+        common.set_seed(0)
+        network = common.build_model(3, cell="lstm", units=4, embedding_dim=2)
+        before = network.get_weights()[-1]
+        step = clipping.compiled_step(network, common.keras.optimizers.SGD(1.0, **ways))
+        _, norm, entries = step(ids[:, :-1], ids[:, 1:], common.zero_states(network, 2))
+        assert len(entries) == len(network.trainable_variables)
+        measured.append([float(norm), *entries.numpy()])
+        moved.append(np.abs(network.get_weights()[-1] - before).max())
+    np.testing.assert_allclose(measured[0], measured[1], rtol=1e-5)
+    assert measured[0][-1] == pytest.approx(moved[0], rel=1e-4) and moved[1] <= 1e-4 < moved[0]
+
+
 def test_a_difference_in_words_needs_more_errors_with_fewer_seeds(common):
     assert common.in_words(-0.29, 0.1, 5) == "lower by 0.290 ± 0.100 nats"
     assert common.in_words(0.29, 0.1, 10, high="worse") == "worse by 0.290 ± 0.100 nats"
