@@ -245,6 +245,32 @@ def test_the_error_of_a_ratio_is_that_of_many_draws(common_names):
     assert error == pytest.approx(ratios.std(), rel=0.05)
 
 
+def test_windows_are_carried_reset_shuffled_leaked_and_cut_by_a_cursor(script, common, monkeypatch):
+    carrying = script("experiments", "carrying")
+    ids = np.arange(241)
+    vocabulary = common.Vocabulary.from_text("ab")
+    monkeypatch.setattr(carrying, "load_parts", lambda: common.Parts(vocabulary, "", "", *[ids] * 4))
+    monkeypatch.setattr(carrying, "PER_BATCH", 24)
+    passes = {way: list(carrying.batches_of(way, 8, seed=0)) for way in carrying.WAYS}
+    inputs = {way: np.array([batch[0] for batch in passes[way][0]]) for way in carrying.WAYS}
+    for way in carrying.WAYS:
+        assert len(passes[way]) == carrying.PASSES
+        assert inputs[way].shape == (10, 3, 8)
+        for windows, targets in passes[way][1]:
+            np.testing.assert_array_equal(targets, windows + 1)
+        np.testing.assert_array_equal(np.sort(inputs[way], axis=None), np.arange(240))
+    np.testing.assert_array_equal(inputs["carried"][1:, :, 0], inputs["carried"][:-1, :, -1] + 1)
+    np.testing.assert_array_equal(inputs["carried"], inputs["reset"])
+    np.testing.assert_array_equal(inputs["shuffled"], inputs["leaked"])
+    assert (inputs["shuffled"] != np.array([batch[0] for batch in passes["shuffled"][1]])).any()
+    np.testing.assert_array_equal(inputs["cursor"].ravel(), np.arange(240))
+    carried = []
+    monkeypatch.setattr(carrying, "fit_batches", lambda *_, carry: carried.append(carry))
+    for way in carrying.WAYS:
+        carrying.fit_way(way, 8, 0.01, seed=0)
+    assert carried == [way in ("carried", "leaked") for way in carrying.WAYS]
+
+
 def test_rows_of_s004_go_on_and_begin_again_at_the_start_of_the_text(script, monkeypatch):
     s004 = script("experiments", "s004_settings")
     monkeypatch.setattr(s004, "STEPS", 20)
