@@ -116,7 +116,7 @@ def conclude(results):
         price = paired_difference(results, f"carried, T={time}", f"reset, T={time}", "nats_reset")
         leak = paired_difference(results, f"leaked, T={time}", f"shuffled, T={time}", "nats_reset")
         found.append(f"with T={time} {in_words(*gain)}")
-        for texts, (mean, error, seeds) in ((gains, gain), (prices, price), (leaks, leak)):
+        for texts, (mean, error, _) in ((gains, gain), (prices, price), (leaks, leak)):
             texts.append(f"T={time} {mean:+.3f} ± {error:.3f}")
     answer = (
         "Scored with the state carried, the loss of a network that was trained from zeros, against one trained with "
@@ -125,7 +125,7 @@ def conclude(results):
     effect = (
         f"reset minus carried: {'; '.join(gains)} nats; carried minus reset, scored from zeros in windows of T: "
         f"{'; '.join(prices)} nats; a leaked state instead of zeros, scored from zeros: {'; '.join(leaks)} nats "
-        f"(standard error over {seeds} paired seeds)"
+        f"(standard error over {gain[2]} paired seeds)"
     )
     return answer, effect
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 from pathlib import Path
 
 import nbformat
@@ -72,7 +73,7 @@ OPENINGS = {
 
 def opening(chapter):
     notebook = nbformat.read(ROOT / "chapters" / f"{chapter}.ipynb", as_version=4)
-    return notebook.cells[0].source.split("```\n")[1].removesuffix("```").strip()
+    return re.search(r"```(?:text)?\n(.*?)```", notebook.cells[0].source, re.DOTALL)[1].strip()
 
 
 @pytest.mark.parametrize("chapter", [chapter for chapter in OPENINGS if chapter != "09_names"])
