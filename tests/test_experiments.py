@@ -368,7 +368,7 @@ def test_the_table_of_the_experiments_is_that_of_their_files(script):
 
 
 def test_an_unknown_experiment_is_refused():
-    with pytest.raises(ValueError, match="no experiment 'nothing'; there are: best, bfloat16, chapters"):
+    with pytest.raises(ValueError, match="no experiment 'nothing'; there are: best, bfloat16, carrying"):
         load_results("nothing")
 
 
