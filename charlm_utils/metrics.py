@@ -138,3 +138,54 @@ def novel_ngram_fraction(sample: Text, known: Text, n: Size):
         raise ValueError(f"n must be between 1 and {len(sample)}, the length of the sample, got {n}")
     seen = {known[i : i + n] for i in range(len(known) - n + 1)}
     return novel_fraction([sample[i : i + n] for i in range(len(sample) - n + 1)], seen)
+
+
+@checked
+def nearest_distances(samples: Texts, known: Texts):
+    """Return for every sample how many characters must be put in, taken out or changed to get a known text, at least.
+
+    This is the edit distance of Levenshtein to the nearest of them, by the table of Wagner and Fischer: row by row for
+    all known texts at once.
+
+    Parameters
+    ----------
+    samples : list of str
+        What a model wrote, names for example.
+    known : list of str
+        What it was trained on.
+
+    Returns
+    -------
+    numpy.ndarray
+        int ``(len(samples),)``; 0 is a copy.
+
+    Raises
+    ------
+    ValueError
+        If there are no samples, or nothing is known.
+
+    Examples
+    --------
+    >>> nearest_distances(["Mei", "Moi", "Yimi"], ["Mei", "Minmi", "Yi"]).tolist()
+    [0, 1, 2]
+    """
+    if not samples:
+        raise ValueError("samples must hold at least one sample, got none")
+    if not known:
+        raise ValueError("known must hold at least one text, got none")
+    width = max(map(len, known))
+    filled = np.array([[ord(character) for character in text.ljust(width)] for text in known]).reshape(
+        len(known), width
+    )
+    lengths = np.array([len(text) for text in known])
+    places = np.arange(width + 1)
+    found = {}
+    for sample in set(samples):
+        row = np.tile(places, (len(known), 1))  # from none of the sample to the first 0, 1, ... of every known text
+        for number, character in enumerate(sample, start=1):
+            change = row[:, :-1] + (filled != ord(character))
+            take_out = row[:, 1:] + 1
+            row = np.column_stack([np.full(len(known), number), np.minimum(change, take_out)])
+            row = np.minimum.accumulate(row - places, axis=1) + places  # or put characters in, one after another
+        found[sample] = int(row[np.arange(len(known)), lengths].min())
+    return np.array([found[sample] for sample in samples])

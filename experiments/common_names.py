@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from charlm_utils.corpora import load_corpus
+from charlm_utils.metrics import nearest_distances
 from charlm_utils.models import build_model, forward, prepare_steps, step, zero_states
 from charlm_utils.names import END, PADDING, name_windows, names_loss, split_names
 from charlm_utils.ngrams import NgramModel
@@ -260,38 +261,16 @@ def write_from(network, primes, states, *, temperature, seed):
     return [prime.lstrip(END) + text.split(END)[0] for prime, text in zip(primes, drawn, strict=True)]
 
 
-def distances_to_list(names, known):
-    """Return for every name how many letters must be put in, taken out or changed to get a known one, at least.
-
-    This is the edit distance of Levenshtein to the nearest of them, by the table of Wagner and Fischer: row by row
-    for all known names at once.
-    """
-    width = max(map(len, known))
-    letters = np.array([[ord(letter) for letter in name.ljust(width, END)] for name in known])
-    lengths = np.array([len(name) for name in known])
-    places = np.arange(width + 1, dtype=np.int16)
-    found = {}
-    for name in set(names):
-        row = np.tile(places, (len(known), 1))  # from no letter of the name to the first 0, 1, ... of every known one
-        for number, letter in enumerate(name, start=1):
-            change = row[:, :-1] + (letters != ord(letter))
-            take_out = row[:, 1:] + 1
-            row = np.column_stack([np.full(len(known), number, np.int16), np.minimum(change, take_out)])
-            row = np.minimum.accumulate(row - places, axis=1) + places  # or put letters in, one after another
-        found[name] = int(row[np.arange(len(known)), lengths].min())
-    return np.array([found[name] for name in names])
-
-
 @cache
 def judges():
     """Return two counting models of the unlisted names: whole, and without the suffix *saurus*."""
     return fit_judge(load_names().unlisted), fit_judge([stem(name) for name in load_names().unlisted])
 
 
-def fit_judge(names):
+def fit_judge(names, order=JUDGE_ORDER):
     """Return a counting model of names."""
     vocabulary = load_names().vocabulary
-    return NgramModel(JUDGE_ORDER).fit(joined(names), len(vocabulary))
+    return NgramModel(order).fit(joined(names), len(vocabulary))
 
 
 def joined(names):
@@ -322,7 +301,7 @@ def describe_written(written, known):
         ends in *saurus*; ``letters``, their mean number; ``judge`` and ``judge_stem``, nats per character under the
         counts of real names that no network has seen, the second with the suffix taken off on both sides.
     """
-    distances = distances_to_list(written, known)
+    distances = nearest_distances(written, known)
     whole, stems = judges()
     return {
         "copied": float(np.mean(distances == 0)),

@@ -13,6 +13,9 @@ names; then the last 10 % are scored, from a zero state and, where the state lea
 other names left. First letters are left out, since only the last arm knows them. Besides, S003's own network, a GRU of
 1,024 units on the whole list, is trained for its 20 epochs at its rate; it is scored on real names that the list lacks.
 
+Beside the networks stand counts of the names that they learn, of the order that guesses the 9 % best; they, too, leave
+out first letters.
+
 Every network writes names after *Ram* and after single letters, drawn as the list has them, at the temperatures 0.2,
 0.5 and 1. The edit distance to the nearest name of the list says how new they are. Counts of real names that no
 network has seen judge how much they are like names, whole and without the suffix *saurus*.
@@ -30,7 +33,9 @@ from common_names import (
     Way,
     build_names_network,
     describe_written,
+    fit_judge,
     fit_names,
+    joined,
     leaked_states,
     load_names,
     ratio_and_error,
@@ -55,6 +60,8 @@ OWN_MODEL = {"units": 1024, "embedding_dim": 256}
 OWN_RATE = 0.001
 OWN_SEEDS = 3  # the first ones: each takes minutes
 PRINTED = 0.6993  # nats in S003's last epoch
+COUNTS, OWN_COUNTS = "counts", "counts of the whole list"
+COUNTED_ORDERS = [2, 3, 4, 5, 6, 7, 8]
 TEMPERATURES = [0.2, 0.5, 1.0]
 PRIMES = ["Ram", "letters"]
 DRAWN = 200  # names for every prime, state and temperature
@@ -158,6 +165,31 @@ def draw_names(network, known, way, prime, state, temperature, seed):
     return write_from(network, primes, before, temperature=temperature, seed=seed)
 
 
+def score_counts():
+    """Count the learned names with every order, and score the test names with the one that is best on the others."""
+    names = load_names()
+    counted = [fit_judge(names.learned, order) for order in COUNTED_ORDERS]
+    validation = [score_counted(model, names.validation)["nats"] for model in counted]
+    best = int(np.argmin(validation))
+    return {"order": COUNTED_ORDERS[best], "validation": validation[best]} | score_counted(counted[best], names.test)
+
+
+def score_own_counts(order):
+    """Count the whole list, as S003's own network learns it, and score the names that it lacks."""
+    names = load_names()
+    return {"order": order} | score_counted(fit_judge(names.lines, order), names.unlisted)
+
+
+def score_counted(model, names):
+    """Score names with counts, all but their first letters, as :func:`common_names.score_names` does."""
+    nats = -np.log(model.target_probabilities(joined(names)))
+    ends = np.cumsum([len(name) + 1 for name in names])
+    rows = np.split(nats, ends[:-1])
+    per_name = np.array([[row[1:].sum(), len(row) - 1] for row in rows])
+    mean, error = ratio_and_error(per_name)
+    return {"nats": mean, "error": error, "first": float(np.mean([row[0] for row in rows]))}
+
+
 def describe_real():
     """Describe the test names, which are real and none of which the small networks learned."""
     names = load_names()
@@ -178,8 +210,12 @@ def conclude(results):
     after = {"Ram": 'after "Ram"', "letters": "after single letters"}
     sayings = [f"{in_words(*judged[prime], own_seeds)} {after[prime]}" for prime in PRIMES]
     error_of_names = mean_and_error(results, "S003's way", "error")[0]
+    way_nats = mean_and_error(results, "S003's way", "nats")[0]
+    counted = next(row for row in results if row["arm"] == COUNTS)
     answer = (
-        f"On held-out names and against S003's way: {'; '.join(arms)}; S003's own network ends with a training loss of "
+        f"On held-out names and against S003's way: {'; '.join(arms)}; S003's way has "
+        f"{way_nats:.3f} nats, and counts of the same names, of order "
+        f"{counted['order']}, {counted['nats']:.3f}; S003's own network ends with a training loss of "
         f"{train:.3f} (S003 prints {PRINTED}); the zero state, from which S003 draws, costs it {costs:+.3f} ± "
         f"{costs_error:.3f} nats on names it has not seen; the loss of counts of real names on what it writes at "
         f"{TEMPERATURES[0]}, saurus taken off, from the zero state against a leaked one: {', '.join(sayings)}."
@@ -205,6 +241,8 @@ def main():
     seeds = seeds_from_command_line(__doc__, [0, 1, 2, 3, 4])
     experiment = Experiment(__file__, __doc__, chapter=CHAPTER, settings=SETTINGS)
     experiment.measure("real names", None, describe_real)
+    order = experiment.measure(COUNTS, None, score_counts)["order"]
+    experiment.measure(OWN_COUNTS, None, partial(score_own_counts, order))
     for arm, way in WAYS.items():
         best = choose_rate(experiment, arm, FIRST_RATE, partial(try_rate, way))
         for seed in seeds:

@@ -354,6 +354,10 @@ def make_calls(w):
             "samples": Param("strings", ["ab"], more={"none at all": []}),
             "known": Param("strings", ["ab"], legal=["dict"], more={"one string": "abc"}),
         },
+        "metrics.nearest_distances": {
+            "samples": Param("strings", ["ab"], more={"none at all": []}),
+            "known": Param("strings", ["ab"], more={"none at all": []}),
+        },
         "metrics.distinct_fraction": {"samples": Param("strings", ["ab"], more={"none at all": []})},
         "metrics.longest_copy": {"sample": words, "known": words},
         "metrics.novel_ngram_fraction": {

@@ -149,22 +149,6 @@ def common_names(script, monkeypatch):
     return module
 
 
-def edit_distance(one, other):
-    """By the recursion of the definition."""
-    if not one or not other:
-        return len(one) + len(other)
-    change = edit_distance(one[1:], other[1:]) + (one[0] != other[0])
-    return min(change, 1 + edit_distance(one[1:], other), 1 + edit_distance(one, other[1:]))
-
-
-def test_distances_to_a_list_are_edit_distances_to_the_nearest_name(common_names):
-    known = ["Yi", "Mei", "Minmi", "Haya"]
-    written = ["Mei", "Me", "Mini", "Haymi", "", "Yiii", "Mei"]
-    expected = [min(edit_distance(name, other) for other in known) for name in written]
-    assert common_names.distances_to_list(written, known).tolist() == expected
-    assert expected[:4] == [0, 1, 1, 2]
-
-
 def test_a_description_of_names_tells_copies_and_judges_their_stems(common_names, monkeypatch):
     names = common_names.load_names()
     judges = [common_names.fit_judge(names.unlisted), common_names.fit_judge(map_stems(common_names, names.unlisted))]

@@ -9,6 +9,7 @@ from charlm_utils.metrics import (
     distinct_fraction,
     longest_copy,
     mix_nats,
+    nearest_distances,
     novel_fraction,
     novel_ngram_fraction,
     perplexity,
@@ -135,3 +136,33 @@ def test_the_error_of_a_mean_comes_from_its_blocks():
     assert block_error(independent, block=100) == pytest.approx(2 / np.sqrt(200_000), rel=0.1)
     with pytest.raises(ValueError, match="nats must hold at least 2 blocks of 1000 characters, got 1999 characters"):
         block_error(nats=np.zeros(1999))
+
+
+def edit_distance(one, other):
+    """By the recursion of the definition."""
+    if not one or not other:
+        return len(one) + len(other)
+    change = edit_distance(one[1:], other[1:]) + (one[0] != other[0])
+    return min(change, 1 + edit_distance(one[1:], other), 1 + edit_distance(one, other[1:]))
+
+
+def test_nearest_distances_are_edit_distances_to_the_nearest_text():
+    known = ["Yi", "Mei", "Minmi", "Haya"]
+    samples = ["Mei", "Me", "Mini", "Haymi", "", "Yiii", "Mei"]
+    expected = [min(edit_distance(name, other) for other in known) for name in samples]
+    assert nearest_distances(samples, known).tolist() == expected
+    assert expected[:4] == [0, 1, 1, 2]
+
+
+@given(st.text("ab ", max_size=5), st.lists(st.text("ab\n ", max_size=5), min_size=1, max_size=3))
+def test_nearest_distances_hold_for_any_texts(sample, known):
+    expected = min(edit_distance(sample, other) for other in known)
+    assert nearest_distances([sample], known).tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("samples", "known", "message"), [([], ["a"], "one sample, got none"), (["a"], [], "one text, got none")]
+)
+def test_nearest_distances_of_nothing_are_refused(samples, known, message):
+    with pytest.raises(ValueError, match=message):
+        nearest_distances(samples, known)
