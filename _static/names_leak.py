@@ -35,7 +35,8 @@ def main():
     cells(ax, 2.5, 1.0, [list("Ram")], [[READ] * 3], SIDE)
     arrow(ax, (4.05, 0.75), (4.7, 0.75))
     box(ax, 5.0, 0.75, "?", SAID, width=0.56, height=0.56)
-    label(ax, 0.2, 0.2, "writing: the first letter meets zeros, which training hardly knew", GRAY, side="left", size=0.95)
+    hardly = "writing: the first letter meets zeros, which training hardly knew"
+    label(ax, 0.2, 0.2, hardly, GRAY, side="left", size=0.95)
     save(ax, __file__)
 
 

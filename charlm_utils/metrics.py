@@ -178,14 +178,14 @@ def nearest_distances(samples: Texts, known: Texts):
         len(known), width
     )
     lengths = np.array([len(text) for text in known])
-    places = np.arange(width + 1)
+    places = np.arange(width + 1, dtype=np.int32)
     found = {}
     for sample in set(samples):
         row = np.tile(places, (len(known), 1))  # from none of the sample to the first 0, 1, ... of every known text
         for number, character in enumerate(sample, start=1):
             change = row[:, :-1] + (filled != ord(character))
             take_out = row[:, 1:] + 1
-            row = np.column_stack([np.full(len(known), number), np.minimum(change, take_out)])
+            row = np.column_stack([np.full(len(known), number, np.int32), np.minimum(change, take_out)])
             row = np.minimum.accumulate(row - places, axis=1) + places  # or put characters in, one after another
         found[sample] = int(row[np.arange(len(known)), lengths].min())
     return np.array([found[sample] for sample in samples])
