@@ -8,7 +8,7 @@ import pytest
 
 from charlm_utils.batching import contiguous_batches
 from charlm_utils.corpora import load_corpus
-from charlm_utils.evaluation import evaluate
+from charlm_utils.evaluation import evaluate, evaluate_windows
 from charlm_utils.files import bundled_data_dir
 from charlm_utils.names import write_names
 from charlm_utils.runs import load_results, read_run
@@ -306,6 +306,65 @@ def test_a_difference_in_words_needs_more_errors_with_fewer_seeds(common):
     assert none == "no difference detected (+0.270 ± 0.100; one above 0.280 nats would have been)"
     assert common.in_words(0.1, np.nan, 2).startswith("no difference detected")
     assert "above 0.430 nats" in common.in_words(0.29, 0.1, 3)
+
+
+def test_windows_in_order_are_all_read_and_shuffled_anew_in_every_epoch(script, monkeypatch):
+    order = script("experiments", "windows_order")
+    monkeypatch.setattr(order, "WINDOWS", 96)
+    assert order.order_of("in order", 0, 1).ravel().tolist() == list(range(96))
+    first, second, again = (order.order_of("shuffled", 0, epoch) for epoch in (0, 1, 0))
+    assert first.shape == (3, 32)
+    assert sorted(first.ravel()) == list(range(96))
+    assert (first != second).any()
+    np.testing.assert_array_equal(first, again)
+
+
+def test_windows_are_scored_as_the_package_scores_them(script, monkeypatch):
+    order = script("experiments", "windows_order")
+    monkeypatch.setattr(order, "ROWS", 50)
+    order.set_seed(0)
+    network = order.build_model(4, cell="lstm", units=4, embedding_dim=None)
+    ids = np.random.default_rng(0).integers(4, size=150)
+    nats, accuracy = order.score_windows(network, *order.windows_of(ids))
+    assert nats == pytest.approx(evaluate_windows(network, ids, order.TIME), abs=1e-5)
+    assert 0 <= accuracy <= 1
+
+
+def test_the_loop_with_dropout_is_the_layer_where_nothing_is_dropped(script):
+    dropout = script("experiments", "windows_dropout")
+    dropout.set_seed(0)
+    network = dropout.build_model(5, cell="lstm", units=6, embedding_dim=None)
+    windows = dropout.tf.constant(np.random.default_rng(0).integers(5, size=(7, 4)), dropout.tf.int32)
+    logits = network(windows)[:, -1]
+    np.testing.assert_allclose(dropout.last_logits(network, windows, 0.0, 0.0), logits, atol=1e-5)
+    for shares in ((0.5, 0.0), (0.0, 0.5)):
+        assert np.abs(dropout.last_logits(network, windows, *shares) - logits).max() > 1e-3
+    together = dropout.masks(1, 7, 6, 0.5)
+    apart = dropout.masks(4, 7, 6, 0.5)
+    assert all(np.array_equal(together[0], mask) for mask in together)
+    assert not np.array_equal(apart[0], apart[1])
+
+
+def test_hits_of_counts_are_those_of_their_likeliest_characters(script):
+    counts = script("experiments", "counts_windows")
+    ids = np.array([0, 1, 0, 1, 0, 2] * 20)
+    model = counts.NgramModel(2).fit(ids, 3)
+    hits = [int(np.argmax(model.probabilities(ids[place - 1 : place]))) == ids[place] for place in range(4, len(ids))]
+    assert counts.share_of_hits(model, ids, 4) == np.mean(hits) == pytest.approx(5 / 6, abs=0.01)
+
+
+def test_a_written_text_that_differs_is_said_to(script):
+    scrambled = script("experiments", "windows_scrambled")
+    rows = []
+    for seed, noise in enumerate([0.0, 0.1, 0.2, 0.3, 0.4]):
+        bands = len(scrambled.BANDS) - 1
+        rows.append({"arm": "true prime", "seed": seed, "counted": [2.0] * bands})
+        rows.append({"arm": "prime scrambled", "seed": seed, "counted": [1.8 + noise] + [3.0 + noise] * (bands - 1)})
+    said = scrambled.written_in_words(rows, 5)
+    assert "characters 2 to 4" not in said and "characters 5 to 8 higher by 1.200" in said
+    assert scrambled.written_in_words([row | {"counted": row["counted"][:1] * bands} for row in rows], 5).startswith(
+        "no difference at any distance (one above 0.198 nats"
+    )
 
 
 def test_every_script_has_its_results():
