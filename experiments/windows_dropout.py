@@ -185,20 +185,20 @@ def time_layers():
 def conclude(results):
     """Return the answer and the effect."""
     (times,) = [row for row in results if row["arm"] == "time"]
-    said = []
+    at_best = []
+    at_last = []
     effects = []
-    for kind in ("inputs", "state", "both"):
+    for kind, name in (("inputs", "of the inputs"), ("state", "of the state"), ("both", "of both")):
         last, last_error, seeds = paired_difference(results, kind, "none", "nats")
         best, best_error, _ = paired_difference(results, kind, "none", "nats_best")
-        ratio = times[f"ratio_{kind}"]
-        said.append(
-            f"{kind} {in_words(best, best_error, seeds)}, at {ratio:.2f} times the processor time of Keras's layer"
-        )
+        at_best.append(f"{name} {in_words(best, best_error, seeds)}")
+        at_last.append(f"{name} {in_words(last, last_error, seeds)}")
         effects.append(f"{kind} {best:+.3f} ± {best_error:.3f} ({last:+.3f} ± {last_error:.3f} after the last epoch)")
     level, _, _ = mean_and_error(results, "none", "nats_best")
     answer = (
-        f"Dropout of {SHARE}, against {level:.3f} nats on the last tenth without, both at the best epoch: "
-        f"{'; '.join(said)}."
+        f"Against {level:.3f} nats without dropout, at the best epoch: {'; '.join(at_best)}. After the last epoch: "
+        f"{'; '.join(at_last)}. Keras's layers take {times['ratio_inputs']:.2f}, {times['ratio_state']:.2f} and "
+        f"{times['ratio_both']:.2f} times the processor time."
     )
     return answer, f"minus no dropout: {'; '.join(effects)} nats (standard error over {seeds} paired seeds)"
 

@@ -144,6 +144,7 @@ def conclude(results):
     """Return the answer and the effect."""
     last, last_error, seeds = paired_difference(results, "in order", "shuffled", "nats")
     best, best_error, _ = paired_difference(results, "in order", "shuffled", "nats_best")
+    known, known_error, _ = paired_difference(results, "in order", "shuffled", "nats_learned")
     accuracies = []
     for way in ("shuffled", "in order"):
         learned, _, _ = mean_and_error(results, way, "accuracy_learned")
@@ -154,12 +155,14 @@ def conclude(results):
             f"{held_out:.3f} of the last tenth"
         )
     answer = (
-        f"On the last tenth, in order against shuffled, {in_words(last, last_error, seeds)} after {EPOCHS} epochs, "
-        f"{in_words(best, best_error, seeds)} with the best epoch's weights; they hit: {'; '.join(accuracies)}."
+        f"In order against shuffled: on the learned windows {in_words(known, known_error, seeds)}; on the last tenth "
+        f"{in_words(last, last_error, seeds)} after {EPOCHS} epochs, and {in_words(best, best_error, seeds)} with the "
+        f"best epoch's weights. They hit: {'; '.join(accuracies)}."
     )
     effect = (
         f"in order minus shuffled {last:+.3f} ± {last_error:.3f} nats, at the best epoch {best:+.3f} ± "
-        f"{best_error:.3f} (standard error over {seeds} paired seeds)"
+        f"{best_error:.3f}, on the learned windows {known:+.3f} ± {known_error:.3f} "
+        f"(standard error over {seeds} paired seeds)"
     )
     return answer, effect
 
