@@ -90,6 +90,22 @@ def test_the_letters_of_a_formula_are_found():
     assert found == plain | {("tilde", "h", "_"), ("", "s", "_"), ("", "a", "_")}
 
 
+@pytest.mark.parametrize("chapter", sorted((ROOT / "chapters").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_every_symbol_of_a_chapter_is_listed(chapter):
+    listed = {letter for symbol in listed_symbols() for letter in letters(symbol)}
+    listed |= {(accent, letter, "") for accent, letter, _ in listed}  # plain, where it is listed with a subscript
+    prose = [cell.source for cell in nbformat.read(chapter, as_version=4).cells if cell.cell_type == "markdown"]
+    formulas = re.findall(r"\$\$(.+?)\$\$|\$([^$\n]+)\$", re.sub(r"`[^`\n]*`", "", "\n".join(prose)), re.S)
+    unlisted = {"".join(formula) for formula in formulas if letters("".join(formula)) - listed}
+    assert not unlisted
+
+
+def test_every_drawing_is_shown():
+    pages = [path.read_text("utf-8") for path in [*ROOT.glob("*.md"), *(ROOT / "chapters").glob("*.ipynb")]]
+    drawings = {path.stem for path in (ROOT / "_static").glob("*.py")} - {"drawing"}
+    assert not {name for name in drawings if f"_static/{name}.svg" not in "".join(pages)}
+
+
 def places():
     """Every label that a chapter or a page gives to a section, a figure, an exercise or an equation."""
     found = set()

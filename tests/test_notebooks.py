@@ -179,6 +179,7 @@ def test_exercises_have_a_check_and_a_hidden_solution(chapter):
         assert "def check_" in chapter.cells[index + 1].source
         check = re.search(r"def (check_\w+)", chapter.cells[index + 1].source)[1]
         assert f"{check}(" in chapter.cells[index + 2].source, "the solution is checked too"
+        assert not re.search(r"\bif my_\w+ else\b", chapter.cells[index + 1].source), "0 is an answer: is not None"
     for cell in solutions:
         assert cell.metadata.mystnb == {"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
 
