@@ -586,6 +586,13 @@ RECIPES = {
         model=ModelSettings(cell="gru", units=1024, embedding_dim=256),
         method=Names(batch_size=64, epochs=20, learning_rate=0.001),
     ),
+    # For the page of 09_names, which may hold the book's own list, and not that of S003. Width and rate are those that
+    # the experiment names_copying chose.
+    "genera-gru": Recipe(
+        corpus="genera",
+        model=ModelSettings(cell="gru", units=256, embedding_dim=64),
+        method=Names(batch_size=64, epochs=30, learning_rate=0.002),
+    ),
     # S004, for 05_lstm_from_gates: 7,001 steps there, five passes here.
     "letters-lstm": Recipe(
         corpus="shakespeare",

@@ -18,14 +18,15 @@ window.charlm = (() => {
 
   function load(name) {
     if (!loading.has(name)) {
-      const model = loadWeights(name).then(async (exported) => new Model(name, exported, await startEngine(exported)));
+      const model = read(name).then(async (exported) => new Model(name, exported, await startEngine(exported)));
       model.catch(() => loading.delete(name)); // so that it can be tried again
       loading.set(name, model);
     }
     return loading.get(name);
   }
 
-  function loadWeights(name) {
+  // What the book's build wrote for its pages: networks, counts, and what was recorded of them.
+  function read(name) {
     return new Promise((resolve, reject) => {
       const refuse = () => reject(new Error(`no network ${JSON.stringify(name)} in ${folder}`));
       if (!/^[\w-]+$/.test(name)) {
@@ -59,9 +60,16 @@ window.charlm = (() => {
   }
 
   function makeTasks(exported) {
+    return charlmTasks(makeNetwork(exported), charlmSampling());
+  }
+
+  function makeNetwork(exported) {
+    if ("order" in exported) {
+      const { Counts } = charlmCounts();
+      return new Counts(exported);
+    }
     const { Network } = charlmNetwork();
-    const network = new Network(exported, charlmKernel().fastProduct);
-    return charlmTasks(network, charlmSampling());
+    return new Network(exported, charlmKernel().fastProduct);
   }
 
   // This function is not called here: its text is the worker's program.
@@ -89,7 +97,7 @@ window.charlm = (() => {
   }
 
   async function startWorker(exported) {
-    const parts = [charlmNetwork, charlmKernel, charlmSampling, charlmTasks, makeTasks];
+    const parts = [charlmNetwork, charlmKernel, charlmCounts, charlmSampling, charlmTasks, makeNetwork, makeTasks];
     const program = `${parts.join("\n")}\n(${serve})(makeTasks);`;
     const address = URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
     const worker = new Worker(address);
@@ -202,6 +210,7 @@ window.charlm = (() => {
 
   return {
     load,
+    read,
     register,
     // The scripts may arrive in any order, so the other ones are asked for when they are needed.
     get sampling() {

@@ -1,0 +1,112 @@
+// Through training: a slider over the losses of a recorded run's epochs and the text that it wrote after each. In a page
+// it is
+//
+//     <div class="charlm-training" data-runs='[["anna-lstm", "Anna Karenina"]]'><pre>The last text.</pre></div>
+//
+// whose text stands there where no script runs.
+document.addEventListener("DOMContentLoaded", () => {
+  "use strict";
+
+  const { build, choice, labeled, make, recordedText, statusLine } = charlmParts();
+  const WIDTH = 400;
+  const HEIGHT = 150;
+  const MARGIN = { left: 35, right: 75, top: 10, bottom: 20 };
+  const LABELS = { train: "learned", validation: "held out" };
+
+  function draw(tag, parent, attributes, textContent = "") {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      element.setAttribute(name, value);
+    }
+    element.textContent = textContent;
+    return parent.appendChild(element);
+  }
+
+  class Training {
+    constructor(place) {
+      this.turn = 0;
+      this.runs = JSON.parse(place.dataset.runs);
+      this.text = recordedText(place, "The text after this epoch");
+      const form = make("div", place, { className: "charlm-settings" });
+      if (this.runs.length > 1) {
+        this.run = choice(form, "Network", this.runs);
+        this.run.onchange = () => this.choose();
+      }
+      this.slider = labeled(form, "Epoch", "input", { type: "range", min: 1, max: 1, value: 1 });
+      this.slider.oninput = () => this.show();
+      this.losses = make("p", place);
+      this.chart = draw("svg", place, { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
+      this.status = statusLine(place);
+      this.choose();
+    }
+
+    async choose() {
+      this.turn += 1;
+      const { turn } = this;
+      try {
+        const record = await charlm.read(this.run?.value ?? this.runs[0][0]);
+        if (turn === this.turn) {
+          this.record = record;
+          this.slider.max = record.train.length;
+          this.slider.value = record.train.length;
+          this.drawChart();
+          this.show();
+        }
+      } catch (error) {
+        this.status.textContent = error.message;
+      }
+    }
+
+    show() {
+      const { train, validation, samples } = this.record;
+      const epoch = Number(this.slider.value);
+      const parts = [`Epoch ${epoch} of ${train.length}: ${train[epoch - 1].toFixed(3)} nats per character learned`];
+      if (validation.length > 0) {
+        parts.push(`${validation[epoch - 1].toFixed(3)} held out`);
+      }
+      this.losses.textContent = `${parts.join(", ")}.`;
+      this.slider.setAttribute("aria-valuetext", this.losses.textContent);
+      this.text.textContent = samples[epoch - 1];
+      this.text.scrollTop = 0;
+      this.marker.setAttribute("x1", this.across(epoch));
+      this.marker.setAttribute("x2", this.across(epoch));
+    }
+
+    across(epoch) {
+      const share = (epoch - 1) / Math.max(1, this.record.train.length - 1);
+      return MARGIN.left + share * (WIDTH - MARGIN.left - MARGIN.right);
+    }
+
+    // Draw the losses over the epochs.
+    drawChart() {
+      const { train, validation } = this.record;
+      const losses = { train, validation };
+      const all = [...train, ...validation];
+      const [least, most] = [Math.min(...all), Math.max(...all)];
+      const bottom = HEIGHT - MARGIN.bottom;
+      const down = (loss) => bottom - ((loss - least) / (most - least)) * (bottom - MARGIN.top);
+      this.chart.replaceChildren();
+      this.chart.setAttribute("aria-label", `Losses of ${train.length} epochs, from ${most} to ${least} nats.`);
+      for (const loss of [least, most]) {
+        draw("text", this.chart, { x: MARGIN.left - 5, y: down(loss) + 4, "text-anchor": "end" }, loss.toFixed(2));
+      }
+      for (const epoch of [1, train.length]) {
+        draw("text", this.chart, { x: this.across(epoch), y: HEIGHT - 5, "text-anchor": "middle" }, `${epoch}`);
+      }
+      this.marker = draw("line", this.chart, { class: "marker", y1: MARGIN.top, y2: bottom });
+      const ends = [];
+      for (const [kind, values] of Object.entries(losses)) {
+        if (values.length > 0) {
+          const points = values.map((loss, place) => `${this.across(place + 1)},${down(loss)}`).join(" ");
+          draw("polyline", this.chart, { points, class: kind });
+          const y = down(values.at(-1));
+          const clear = ends.every((end) => Math.abs(end - y) > 12) ? y : ends[0] + (y > ends[0] ? 12 : -12);
+          ends.push(clear);
+          draw("text", this.chart, { x: WIDTH - MARGIN.right + 5, y: clear + 4, class: kind }, LABELS[kind]);
+        }
+      }
+    }
+  }
+
+  build("charlm-training", Training);
+});
