@@ -121,7 +121,7 @@ def export(settings, weights, vocabulary, precision="int8"):
 
 def write_script(folder, name, exported):
     """Write the script that hands a model to the page, and return its path."""
-    text = json.dumps(exported, ensure_ascii=True)
+    text = json.dumps(exported, ensure_ascii=True, separators=(",", ":"))
     path = Path(folder) / f"{name}.js"
     write_atomically(path, f"charlm.register({json.dumps(name)}, {text});\n")
     return path

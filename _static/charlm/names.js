@@ -18,17 +18,19 @@ function charlmNames() {
     return rest.join("") === longer.slice(first + 1).join("");
   }
 
-  // What is said of a name, and why.
+  // What a name is, and which name of the list says so.
   function judge(name, { learned, heldOut }) {
     if (name === "") {
-      return { mark: "empty", why: "" };
+      return { mark: "empty", listed: "" };
     }
-    const why = heldOut.includes(name) ? "a real name, which was held out" : "";
     if (learned.includes(name)) {
-      return { mark: "copied", why: "on the list" };
+      return { mark: "copied", listed: name };
     }
     const neighbor = learned.find((other) => isOneEdit(name, other));
-    return neighbor === undefined ? { mark: "new", why } : { mark: "near", why: why || `one letter from ${neighbor}` };
+    if (neighbor !== undefined) {
+      return { mark: "near", listed: neighbor };
+    }
+    return { mark: "new", listed: heldOut.includes(name) ? "held out" : "" };
   }
 
   return { isOneEdit, judge };
@@ -42,6 +44,9 @@ document.addEventListener("DOMContentLoaded", () => {
   const AT_ONCE = 10;
   const LONGEST = 40; // letters after which a name is cut off, as in charlm_utils.names
   const MARKS = ["new", "near", "copied"];
+  const LEGEND =
+    "Copied: the network has learned this very name. Near: one letter put in, left out or replaced makes it a name " +
+    "that it has learned. New: neither; some of these are real all the same, and were held out.";
 
   class Names {
     constructor(place) {
@@ -61,13 +66,14 @@ document.addEventListener("DOMContentLoaded", () => {
       }
       buttons(place)("Write ten names", () => this.press());
       this.count = make("p", place, { textContent: "New: 0. Near: 0. Copied: 0." });
-      const body = table(place, "The names, and the list that the network has learned", ["name", "is", "because"]);
+      const body = table(place, "The names that were written", ["name", "is", "on the list"]);
       this.rows = Array.from({ length: AT_ONCE }, (_, number) => {
         const row = make("tr", body);
         const textContent = recorded.textContent.trim().split("\n")[number] ?? "\u2013";
         const name = make("th", row, { scope: "row", textContent });
-        return { name, mark: make("td", row, { textContent: "\u2013" }), why: make("td", row) };
+        return { name, mark: make("td", row, { textContent: "\u2013" }), listed: make("td", row) };
       });
+      make("p", place, { textContent: LEGEND });
       this.status = statusLine(place);
       recorded.remove(); // its names stand in the table
     }
@@ -120,12 +126,12 @@ document.addEventListener("DOMContentLoaded", () => {
 
     show(names) {
       names.forEach((name, place) => {
-        const { mark, why } = judge(name, this.list);
+        const { mark, listed } = judge(name, this.list);
         const row = this.rows[place];
         row.name.textContent = name || "\u2013";
         row.mark.textContent = mark;
         row.mark.className = `charlm-${mark}`;
-        row.why.textContent = why;
+        row.listed.textContent = listed;
         if (mark in this.counted) {
           this.counted[mark] += 1;
         }

@@ -10,7 +10,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   const { build, buttons, choice, color, labeled, make, recordedText, statusLine, table, visible } = charlmParts();
   const NETWORKS = [
-    ["shakespeare-gru", "Shakespeare (2.6 MB)", "shakespeare-counts"],
+    ["shakespeare-gru", "Shakespeare (2.5 MB)", "shakespeare-counts"],
     ["shakespeare-best", "Shakespeare, the best network (4.7 MB)", "shakespeare-counts"],
     ["anna-lstm", "Anna Karenina (1.8 MB)", "anna-counts"],
     ["warpeace-lstm", "War and Peace (3.2 MB)", "warpeace-counts"],
@@ -44,8 +44,9 @@ document.addEventListener("DOMContentLoaded", () => {
       this.coloring.onchange = () => this.paint();
       this.input = labeled(form, "Your text", "textarea", { rows: 4, value: this.text.textContent.trim() });
       this.button = buttons(place)("Read", () => this.press());
+      place.append(this.text);
       this.legend = make("p", place, { textContent: LEGENDS.network });
-      this.detail = make("p", place, { textContent: "Choose a character above: click it, or use the arrow keys." });
+      this.detail = make("p", place, { textContent: "Choose a character above, by a click or with the arrow keys." });
       this.detail.setAttribute("role", "status");
       const body = table(place, "Surprise per character", ["guessed by", "nats", "bits", "perplexity"]);
       body.parentNode.className = "charlm-scores";

@@ -10,7 +10,8 @@ document.addEventListener("DOMContentLoaded", () => {
   const { build, choice, labeled, make, recordedText, statusLine } = charlmParts();
   const WIDTH = 400;
   const HEIGHT = 150;
-  const MARGIN = { left: 35, right: 75, top: 10, bottom: 20 };
+  const MARGIN = { left: 35, right: 75, top: 10, bottom: 25 };
+  const LINE = 13; // height of a label
   const LABELS = { train: "learned", validation: "held out" };
 
   function draw(tag, parent, attributes, textContent = "") {
@@ -35,6 +36,7 @@ document.addEventListener("DOMContentLoaded", () => {
       this.slider = labeled(form, "Epoch", "input", { type: "range", min: 1, max: 1, value: 1 });
       this.slider.oninput = () => this.show();
       this.losses = make("p", place);
+      place.append(this.text);
       this.chart = draw("svg", place, { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
       this.status = statusLine(place);
       this.choose();
@@ -94,16 +96,20 @@ document.addEventListener("DOMContentLoaded", () => {
         draw("text", this.chart, { x: this.across(epoch), y: HEIGHT - 5, "text-anchor": "middle" }, `${epoch}`);
       }
       this.marker = draw("line", this.chart, { class: "marker", y1: MARGIN.top, y2: bottom });
-      const ends = [];
+      const ends = {};
       for (const [kind, values] of Object.entries(losses)) {
         if (values.length > 0) {
           const points = values.map((loss, place) => `${this.across(place + 1)},${down(loss)}`).join(" ");
           draw("polyline", this.chart, { points, class: kind });
-          const y = down(values.at(-1));
-          const clear = ends.every((end) => Math.abs(end - y) > 12) ? y : ends[0] + (y > ends[0] ? 12 : -12);
-          ends.push(clear);
-          draw("text", this.chart, { x: WIDTH - MARGIN.right + 5, y: clear + 4, class: kind }, LABELS[kind]);
+          ends[kind] = down(values.at(-1)) + 4;
         }
+      }
+      // Labels stand where the lines end, and the upper one so far up that it does not cover the lower one.
+      const [lower, upper] = Object.entries(ends).sort((a, b) => b[1] - a[1]);
+      const x = WIDTH - MARGIN.right + 5;
+      draw("text", this.chart, { x, y: lower[1] }, LABELS[lower[0]]);
+      if (upper !== undefined) {
+        draw("text", this.chart, { x, y: Math.min(upper[1], lower[1] - LINE) }, LABELS[upper[0]]);
       }
     }
   }
