@@ -88,7 +88,7 @@ document.addEventListener("DOMContentLoaded", () => {
       const bottom = HEIGHT - MARGIN.bottom;
       const down = (loss) => bottom - ((loss - least) / (most - least)) * (bottom - MARGIN.top);
       this.chart.replaceChildren();
-      this.chart.setAttribute("aria-label", `Losses of ${train.length} epochs, from ${most} to ${least} nats.`);
+      this.chart.setAttribute("aria-label", `Losses of ${train.length} epochs, from ${most.toFixed(2)} to ${least.toFixed(2)} nats.`);
       for (const loss of [least, most]) {
         draw("text", this.chart, { x: MARGIN.left - 5, y: down(loss) + 4, "text-anchor": "end" }, loss.toFixed(2));
       }
