@@ -30,7 +30,7 @@ SETTINGS = {
 PAGE = """<!doctype html><meta charset="utf-8"><title>A page</title><link rel="icon" href="data:,">
 <script src="charlm/sampling.js"></script><script src="charlm/charlm.js"></script>
 <script src="charlm/tasks.js"></script><script src="charlm/network.js"></script>
-<script src="charlm/kernel.js"></script>"""
+<script src="charlm/kernel.js"></script><script src="charlm/counts.js"></script>"""
 LOGITS = """async ([name, text]) => {
     const model = await charlm.load(name);
     return (await model.logits(text)).map((row) => Array.from(row));

@@ -21,7 +21,6 @@ HOSTILE = "<img src=x onerror=alert(1)><script>alert(1)</script>\n"  # which a t
 VOCABULARY = Vocabulary.from_text(HOSTILE + "abc")
 SETTINGS = {"cell": "gru", "units": 8, "embedding_dim": 4}
 NETWORKS = [["first", "The first", HOSTILE], ["second", "The second", "ab"]]
-SCRIPTS = ("charlm", "kernel", "network", "sampling", "tasks", "writer")
 WRITE = """async ([name, prime, length, settings]) => {
     const model = await charlm.load(name);
     return model.write(prime, length, settings);
@@ -41,8 +40,8 @@ def folder(tmp_path_factory):
     page.head.append(page.new_tag("meta", attrs={"name": "viewport", "content": "width=device-width"}))
     page.head.append(page.new_tag("link", rel="icon", href="data:,"))
     page.head.append(page.new_tag("link", rel="stylesheet", href="book.css"))
-    for script in SCRIPTS:
-        page.head.append(page.new_tag("script", src=f"charlm/{script}.js"))
+    for path in sorted((folder / "charlm").glob("*.js")):
+        page.head.append(page.new_tag("script", src=f"charlm/{path.name}"))
     writer = page.new_tag("div", attrs={"class": "charlm-writer", "data-networks": json.dumps(NETWORKS)})
     writer.append(page.new_tag("pre", string="A text from before."))
     page.body.append(writer)

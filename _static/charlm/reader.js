@@ -15,8 +15,8 @@ document.addEventListener("DOMContentLoaded", () => {
     ["anna-lstm", "Anna Karenina (1.8 MB)", "anna-counts"],
     ["warpeace-lstm", "War and Peace (3.2 MB)", "warpeace-counts"],
   ];
-  const LONGEST = 10000; // characters that are read
-  const AT_ONCE = 100; // characters that are read before the page shows them
+  const LONGEST = 5000; // characters that are read
+  const AT_ONCE = 200; // characters that are read before the page shows them
   const NAMED = 5; // unknown characters
   const CLEAREST = 3; // nats between network and counts that get the full color
   const COLORS = [

@@ -3,31 +3,21 @@
 //     <div class="charlm-writer"><pre>A text that was written before.</pre></div>
 //
 // whose text stands there where no script runs. `data-networks` may name other networks: [[name, label, prime], ...].
-// Texts get into the page as text only, never as markup.
-(() => {
+document.addEventListener("DOMContentLoaded", () => {
   "use strict";
 
+  const { build, buttons, choice, color, labeled, make, recordedText, statusLine, table, visible } = charlmParts();
   const NETWORKS = [
     ["shakespeare-gru", "Shakespeare (1.3 MB)", "ROMEO:\n"],
     ["shakespeare-best", "Shakespeare, the best network (3.4 MB)", "ROMEO:\n"],
+    ["shakespeare-counts", "Shakespeare, counts (1.3 MB)", "ROMEO:\n"],
     ["anna-lstm", "Anna Karenina (0.4 MB)", "Levin "],
     ["warpeace-lstm", "War and Peace (1.2 MB)", "The prince "],
+    ["genera-gru", "Names of dinosaurs (0.4 MB)", "\n"],
   ];
   const SHOWN = 8; // of the characters to choose from
   const AT_ONCE = 500; // characters that one press of Write writes
   const PAUSE = 30; // milliseconds between two characters
-  const MOST_SURPRISING = 6; // nats that get the full color
-  const STAND_INS = { "\n": "\u21b5", " ": "\u2423" };
-
-  function make(tag, parent, properties = {}) {
-    return parent.appendChild(Object.assign(document.createElement(tag), properties));
-  }
-
-  function labeled(parent, label, tag, properties) {
-    const row = make("label", parent);
-    make("span", row, { textContent: label });
-    return make(tag, row, properties);
-  }
 
   function wait(milliseconds) {
     return new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -41,10 +31,7 @@
       this.waiting = Promise.resolve(); // for what was pressed last: presses are answered one after the other
       this.turn = 0; // grows when network, prime or seed change: what still waits for the older ones is then dropped
       this.model = null;
-      this.text = place.querySelector("pre");
-      this.text.tabIndex = 0;
-      this.text.setAttribute("role", "region");
-      this.text.setAttribute("aria-label", "Written text");
+      this.text = recordedText(place, "Written text");
       this.buildSettings();
       this.buildButtons();
       this.buildChoices();
@@ -52,10 +39,7 @@
 
     buildSettings() {
       const form = make("div", this.place, { className: "charlm-settings" });
-      this.network = labeled(form, "Network", "select");
-      for (const [value, textContent] of this.networks) {
-        make("option", this.network, { value, textContent });
-      }
+      this.network = choice(form, "Network", this.networks);
       this.prime = labeled(form, "Begin with", "textarea", { rows: 2, value: this.networks[0][2] });
       const number = (label, properties) => labeled(form, label, "input", { type: "number", ...properties });
       this.inputs = {
@@ -77,8 +61,7 @@
     }
 
     buildButtons() {
-      const row = make("div", this.place, { className: "charlm-controls" });
-      const button = (textContent, onclick) => make("button", row, { type: "button", textContent, onclick });
+      const button = buttons(this.place);
       this.writeButton = button("Write", () => this.press());
       button("Step", () => this.answer(() => this.stepOnce()));
       button("Restart", () => this.answer(() => this.restart()));
@@ -86,18 +69,13 @@
       const legend = "The stronger the color of a character, the more it surprised the network.";
       make("p", this.place, { textContent: legend });
       this.count = make("p", this.place);
-      this.status = make("p", this.place, { className: "charlm-status" });
-      this.status.setAttribute("role", "status");
+      this.status = statusLine(this.place);
     }
 
     buildChoices() {
-      const table = make("table", this.place, { className: "charlm-distribution" });
-      make("caption", table, { textContent: "The next character: what the network says, and what is drawn from" });
-      const head = make("tr", make("thead", table));
-      for (const textContent of ["character", "network", "after the settings"]) {
-        make("th", head, { textContent, scope: "col" });
-      }
-      const body = make("tbody", table);
+      const caption = "The next character: what the network says, and what is drawn from";
+      const body = table(this.place, caption, ["character", "network", "after the settings"]);
+      body.parentNode.className = "charlm-distribution";
       this.rows = Array.from({ length: SHOWN }, () => {
         const row = make("tr", body);
         const character = make("th", row, { scope: "row", textContent: "\u2013" });
@@ -254,7 +232,7 @@
 
     append(character, nats, className) {
       const span = make("span", this.text, { textContent: character, className });
-      span.style.setProperty("--surprise", Math.min(1, nats / MOST_SURPRISING).toFixed(2));
+      color(span, nats);
     }
 
     show() {
@@ -271,7 +249,7 @@
       this.rows.forEach(({ character, shares }, place) => {
         const id = likeliest[place];
         const name = this.model.characters[id] ?? "\u2013";
-        character.textContent = STAND_INS[name] ?? name;
+        character.textContent = visible(name);
         shares.forEach(({ bar, number }, side) => {
           const share = [before, after][side][id] ?? 0;
           bar.style.width = `${50 * share}%`;
@@ -281,7 +259,5 @@
     }
   }
 
-  document.addEventListener("DOMContentLoaded", () => {
-    document.querySelectorAll(".charlm-writer").forEach((place) => new Writer(place));
-  });
-})();
+  build("charlm-writer", Writer);
+});
