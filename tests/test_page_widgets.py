@@ -35,7 +35,7 @@ UNSCORED = {"train": [3.0, 2.0], "validation": [], "samples": ["first", "second"
 WIDGETS = {
     "charlm-reader": ({"data-networks": [["tiny", "Tiny", "tiny-counts"], ["absent", "Absent", "tiny-counts"]]}, "abc"),
     "charlm-names": ({"data-network": "tiny"}, "Before\nThis"),
-    "charlm-training": ({"data-runs": [["tiny-training", "Tiny"], ["unscored-training", "Unscored"]]}, "last"),
+    "charlm-training": ({"data-runs": [["tiny", "Tiny"], ["unscored", "Unscored"]]}, "last"),
 }
 
 
@@ -376,7 +376,7 @@ def test_training_shows_losses_and_text_of_every_epoch(page):
     lines = page.locator(".charlm-training polyline").evaluate_all("lines => lines.map((line) => line.points.length)")
     assert lines == [3, 3]
     assert page.get_by_role("img", name="Losses of 3 epochs, from 2.50 to 1.00 nats.").count() == 1
-    page.get_by_label("Network").last.select_option("unscored-training")
+    page.get_by_label("Network").last.select_option("unscored")
     page.locator(".charlm-training p").filter(has_text="Epoch 2 of 2: 2.000 nats per character learned.").wait_for()
     assert text.text_content() == "second"
     assert page.locator(".charlm-training polyline").count() == 1

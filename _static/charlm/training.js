@@ -3,7 +3,7 @@
 //
 //     <div class="charlm-training" data-runs='[["anna-lstm", "Anna Karenina"]]'><pre>The last text.</pre></div>
 //
-// whose text stands there where no script runs.
+// whose text stands there where no script runs. `data-runs` lists recorded runs with what they are called.
 document.addEventListener("DOMContentLoaded", () => {
   "use strict";
 
@@ -46,7 +46,7 @@ document.addEventListener("DOMContentLoaded", () => {
       this.turn += 1;
       const { turn } = this;
       try {
-        const record = await charlm.read(this.run?.value ?? this.runs[0][0]);
+        const record = await charlm.read(`${this.run?.value ?? this.runs[0][0]}-training`);
         if (turn === this.turn) {
           this.record = record;
           this.slider.max = record.train.length;
