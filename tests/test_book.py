@@ -1,5 +1,7 @@
 """The built book: no warnings, all files in the table of contents, nothing asked of any outside host."""
 
+import copy
+import json
 import re
 import sys
 from pathlib import Path
@@ -268,3 +270,21 @@ def test_every_network_that_the_writer_offers_is_in_the_book(tab, address):
     assert set(offered) <= {*list_runs(), *COUNTED}
     for name in offered:
         assert tab.evaluate("(name) => charlm.load(name).then((model) => model.name)", name) == name
+
+
+def test_every_widget_shows_what_is_recorded_or_stands_on_its_page(built, pages):
+    scripts = {path.stem for path in (built / "_static" / "charlm" / "weights").glob("*.js")}
+    assert scripts >= {*list_runs(), *COUNTED, *(f"{name}-training" for name in list_runs()), "genera-gru-list"}
+    recorded = "\n".join(read_run(name)[0]["sample"] for name in list_runs())
+    found = set()
+    for name, page in pages.items():
+        page = copy.copy(page)  # of which the widgets are taken away
+        for widget in page.select(".charlm-writer, .charlm-reader, .charlm-names, .charlm-training"):
+            widget.extract()
+            lines = widget.pre.text.strip().split("\n")
+            assert [line for line in lines if line not in recorded and line not in page.text] == [], name
+            runs = [run for run, _ in json.loads(widget.get("data-runs", "[]"))]
+            assert all(read_run(run)[0]["samples"] for run in runs)
+            assert not runs or read_run(runs[0])[0]["samples"][-1].strip() == widget.pre.text.strip()
+            found.update(widget["class"])
+    assert found >= {"charlm-writer", "charlm-reader", "charlm-training"}

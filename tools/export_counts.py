@@ -93,11 +93,11 @@ def export(text, vocabulary, order):
     }
 
 
-def export_run(name):
-    """Return what the page gets to know of the text that a recorded run has learned."""
+def count_learned(name):
+    """Return what the page gets to know of the text that the run of ``COUNTED[name]`` has learned."""
     from charlm_utils.reproduce import Recipe, recipe_text
 
-    record, vocabulary = read_run(name)
+    record, vocabulary = read_run(COUNTED[name])
     recipe = Recipe.from_record(record)
     learned, _ = recipe.method.split(recipe_text(recipe))
     return export(learned, vocabulary, ORDER)
@@ -110,7 +110,7 @@ def counts_path(name):
 
 def record_counts(name):
     """Count what a recorded run has learned, and write it down."""
-    text = json.dumps(export_run(COUNTED[name]), separators=(",", ":"))
+    text = json.dumps(count_learned(name), separators=(",", ":"))
     path = counts_path(name)
     path.parent.mkdir(exist_ok=True)
     write_atomically(path, gzip.compress(text.encode("ascii"), mtime=0))
