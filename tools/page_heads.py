@@ -1,0 +1,127 @@
+"""Sphinx extension: what stands in the heads of the pages: a description, and no more to load than the page uses.
+
+- A description for search engines and for those who share a link: the first sentences of the page.
+- MathJax (2.1 MB) only where there is mathematics.
+- Icons: the theme loads Font Awesome twice, as fonts, which a page from a disk may not load, and as a script of 1.5 MB.
+  What the pages use of it, some thirty icons, goes into the style sheet itself.
+"""
+
+import base64
+import html
+import io
+import re
+from pathlib import Path
+
+from docutils import nodes
+from fontTools import subset
+from fontTools.ttLib import TTFont
+
+_LONGEST = 200  # characters of a description
+_ICON_RULE = re.compile(r"(?:\.fa-[\w-]+:before,?)+\{content:\"(?:\\(\w+)|[^\"]*)\"\}")
+_FONT = re.compile(r'src:url\(\.\./webfonts/([\w-]+)\.woff2\) format\("woff2"\),url\([^)]*\) format\("truetype"\)')
+_HEAD_LINES = re.compile(r'<link rel="preload" as="font"[^>]*>\n?|<script src="[^"]*fontawesome[^"]*"></script>\n?')
+_NO_CONTENT = (nodes.Admonition, nodes.block_quote, nodes.figure, nodes.table, nodes.footnote)
+
+
+def describe(doctree):
+    """Return the first sentences of a page, as many as fit into 200 characters; of a longer one, its beginning."""
+    for paragraph in doctree.findall(nodes.paragraph):
+        parent = paragraph.parent
+        while parent is not None and not isinstance(parent, _NO_CONTENT):
+            parent = parent.parent
+        if parent is None:
+            text = " ".join(paragraph.astext().split())
+            if len(text) <= _LONGEST:
+                return text
+            whole = text[: text.rfind(". ", 0, _LONGEST) + 1]
+            return whole or text[: text.rfind(" ", 0, _LONGEST - 3)] + "..."
+    return ""
+
+
+def add_description(app, pagename, templatename, context, doctree):
+    """Add the tags to a page."""
+    description = describe(doctree) if doctree is not None else ""
+    if description:
+        tags = {
+            'name="description"': description,
+            'property="og:description"': description,
+            'property="og:title"': re.sub("<[^>]*>", "", html.unescape(context["title"])),
+            'property="og:type"': "article",
+            'property="og:site_name"': app.config.html_title or app.config.project,
+        }
+        for name, content in tags.items():
+            context["metatags"] += f'<meta {name} content="{html.escape(content)}" />\n'
+
+
+def drop_mathjax(app, pagename, templatename, context, doctree):
+    """Leave MathJax out of a page without mathematics."""
+    if 'class="math' not in context.get("body", ""):
+        context["script_files"] = [
+            script for script in context["script_files"] if "mathjax" not in str(getattr(script, "filename", "")).lower()
+        ]
+
+
+def used_icons(folder, icons):
+    """Return the code points of the icons that the pages, scripts and style sheets of a built book use.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the built book.
+    icons : str
+        Font Awesome's own style sheet.
+    """
+    styles, named = "", set()
+    for path in folder.rglob("*"):
+        own = "fontawesome" in path.parts or "weights" in path.parts
+        if path.suffix in (".html", ".js", ".css") and not own:
+            text = path.read_text("utf-8", "replace")
+            if path.suffix == ".css":
+                styles += text
+            else:
+                named.update(re.findall(r"\bfa-[a-z][\w-]*", text))
+    used = {ord(character) for character in styles if "\ue000" <= character <= "\uf8ff"}
+    used.update(int(code, 16) for code in re.findall(r"\\(f[0-9a-f]{3})\b", styles))
+    for rule in _ICON_RULE.finditer(icons):
+        if rule[1] and named.intersection(re.findall(r"\.(fa-[\w-]+):before", rule[0])):
+            used.add(int(rule[1], 16))
+    return used
+
+
+def cut_font(path, used):
+    """Return the address of a font that holds only the characters of ``used``, with the font in it."""
+    font = TTFont(path)
+    cutter = subset.Subsetter(subset.Options(notdef_outline=True))
+    cutter.populate(unicodes=used)
+    cutter.subset(font)
+    font.flavor = "woff"
+    file = io.BytesIO()
+    font.save(file)
+    return f"data:font/woff;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+
+
+def cut_icons(app, exception):
+    """Keep the icons that are used, in the style sheet; drop fonts and script, also from the heads of the pages."""
+    if exception is not None or app.builder.format != "html":
+        return
+    folder = Path(app.outdir)
+    for sheet in folder.glob("_static/vendor/fontawesome/*/css/all.min.css"):
+        icons = sheet.read_text("utf-8")
+        used = used_icons(folder, icons)
+        fonts = sheet.parent.parent / "webfonts"
+        data = {path.stem: cut_font(path, used) for path in fonts.glob("*.ttf")}
+        icons = _ICON_RULE.sub(lambda rule: rule[0] if rule[1] and int(rule[1], 16) in used else "", icons)
+        icons = _FONT.sub(lambda source: f'src:url({data[source[1]]}) format("woff")', icons)
+        sheet.write_text(icons, "utf-8")
+        for path in (*fonts.iterdir(), *(fonts.parent / "js").iterdir()):
+            path.unlink()
+    for page in folder.rglob("*.html"):
+        page.write_text(_HEAD_LINES.sub("", page.read_text("utf-8")), "utf-8")
+
+
+def setup(app):
+    """Connect the hooks."""
+    app.connect("html-page-context", add_description)
+    app.connect("html-page-context", drop_mathjax, priority=900)
+    app.connect("build-finished", cut_icons)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
