@@ -1,6 +1,7 @@
 """The built book: no warnings, all files in the table of contents, nothing asked of any outside host."""
 
 import copy
+import gzip
 import json
 import re
 import sys
@@ -187,6 +188,42 @@ def test_check_and_solution_follow_their_exercise_so_that_the_three_are_one_card
             cards = pages[f"{file}.html"].select(".exercise.admonition + div.cell + div.cell.tag_hide-cell")
             assert len(exercises) == len(cards) >= 3
             assert all("Show solution" in card.summary.text for card in cards)
+
+
+def test_every_page_has_a_description_and_loads_mathematics_only_where_there_is_some(pages):
+    for name, page in pages.items():
+        scripts = " ".join(script.get("src", "") for script in page.find_all("script"))
+        assert ("mathjax" in scripts) == bool(page.select(".math")), name
+    descriptions = [pages[f"{file}.html"].find("meta", {"name": "description"})["content"] for file in toc_files()]
+    assert all(20 < len(text) <= 203 for text in descriptions)
+    assert len(set(descriptions)) == len(descriptions)
+    assert pages["intro.html"].find("meta", {"property": "og:title"})["content"] == pages["intro.html"].h1.contents[0]
+
+
+def test_ids_are_unique_and_what_can_be_pressed_has_a_name(pages):
+    for name, page in pages.items():
+        ids = [tag["id"] for tag in page.find_all(id=True)]
+        assert len(ids) == len(set(ids)), name
+        for tag in page.select("button, a[href], summary"):
+            named = tag.text.strip() or tag.get("aria-label") or tag.get("title") or tag.find("img", alt=True)
+            assert named, (name, tag)
+
+
+def test_pages_are_light_before_a_network_is_loaded(built, pages):
+    sizes = {}
+
+    def size(path):
+        if path not in sizes:
+            sizes[path] = len(gzip.compress(path.read_bytes()))
+        return sizes[path]
+
+    for name, page in pages.items():
+        sources = [tag["src"] for tag in page.select("script[src], img[src]")]
+        sources += [tag["href"] for tag in page.select("link[rel=stylesheet]")]
+        here = (built / name).parent
+        files = {(here / source.partition("?")[0]).resolve() for source in sources if not source.startswith("data:")}
+        weight = size(built / name) + sum(map(size, files))
+        assert weight < (0.6e6 if name == "intro.html" else 1.2e6), (name, weight)
 
 
 @pytest.fixture(scope="session")

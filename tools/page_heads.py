@@ -1,9 +1,10 @@
-"""Sphinx extension: what stands in the heads of the pages: a description, and no more to load than the page uses.
+"""Sphinx extension: a description in the head of every page, no more to load than it uses, and no id twice.
 
 - A description for search engines and for those who share a link: the first sentences of the page.
 - MathJax (2.1 MB) only where there is mathematics.
 - Icons: the theme loads Font Awesome twice, as fonts, which a page from a disk may not load, and as a script of 1.5 MB.
   What the pages use of it, some thirty icons, goes into the style sheet itself.
+- Exercises and the two search boxes of the search page share an id with their like, which HTML does not allow.
 """
 
 import base64
@@ -20,6 +21,7 @@ _LONGEST = 200  # characters of a description
 _ICON_RULE = re.compile(r"(?:\.fa-[\w-]+:before,?)+\{content:\"(?:\\(\w+)|[^\"]*)\"\}")
 _FONT = re.compile(r'src:url\(\.\./webfonts/([\w-]+)\.woff2\) format\("woff2"\),url\([^)]*\) format\("truetype"\)')
 _HEAD_LINES = re.compile(r'<link rel="preload" as="font"[^>]*>\n?|<script src="[^"]*fontawesome[^"]*"></script>\n?')
+_SHARED_ID = re.compile(r' id="(?:exercise-content|search-input)"')
 _NO_CONTENT = (nodes.Admonition, nodes.block_quote, nodes.figure, nodes.table, nodes.footnote)
 
 
@@ -57,7 +59,7 @@ def drop_mathjax(app, pagename, templatename, context, doctree):
     """Leave MathJax out of a page without mathematics."""
     if 'class="math' not in context.get("body", ""):
         context["script_files"] = [
-            script for script in context["script_files"] if "mathjax" not in str(getattr(script, "filename", "")).lower()
+            script for script in context["script_files"] if "mathjax" not in str(getattr(script, "filename", ""))
         ]
 
 
@@ -100,23 +102,41 @@ def cut_font(path, used):
     return f"data:font/woff;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 
+def cut_sheet(icons, used, fonts):
+    """Return Font Awesome's style sheet with the icons of ``used`` only, and with their fonts in it.
+
+    Parameters
+    ----------
+    icons : str
+        The style sheet.
+    used : set of int
+        Code points.
+    fonts : Path
+        Folder of the fonts.
+    """
+    data = {path.stem: cut_font(path, used) for path in fonts.glob("*.ttf")}
+    icons = _ICON_RULE.sub(lambda rule: rule[0] if rule[1] and int(rule[1], 16) in used else "", icons)
+    return _FONT.sub(lambda source: f'src:url({data[source[1]]}) format("woff")', icons)
+
+
 def cut_icons(app, exception):
-    """Keep the icons that are used, in the style sheet; drop fonts and script, also from the heads of the pages."""
-    if exception is not None or app.builder.format != "html":
-        return
-    folder = Path(app.outdir)
-    for sheet in folder.glob("_static/vendor/fontawesome/*/css/all.min.css"):
-        icons = sheet.read_text("utf-8")
-        used = used_icons(folder, icons)
-        fonts = sheet.parent.parent / "webfonts"
-        data = {path.stem: cut_font(path, used) for path in fonts.glob("*.ttf")}
-        icons = _ICON_RULE.sub(lambda rule: rule[0] if rule[1] and int(rule[1], 16) in used else "", icons)
-        icons = _FONT.sub(lambda source: f'src:url({data[source[1]]}) format("woff")', icons)
-        sheet.write_text(icons, "utf-8")
-        for path in (*fonts.iterdir(), *(fonts.parent / "js").iterdir()):
-            path.unlink()
-    for page in folder.rglob("*.html"):
-        page.write_text(_HEAD_LINES.sub("", page.read_text("utf-8")), "utf-8")
+    """Keep the icons that are used, in the style sheet; drop fonts and script."""
+    if exception is None and app.builder.format == "html":
+        folder = Path(app.outdir)
+        for sheet in folder.glob("_static/vendor/fontawesome/*/css/all.min.css"):
+            icons = sheet.read_text("utf-8")
+            vendor = sheet.parent.parent
+            sheet.write_text(cut_sheet(icons, used_icons(folder, icons), vendor / "webfonts"), "utf-8")
+            for path in (*vendor.glob("webfonts/*"), *vendor.glob("js/*")):
+                path.unlink()
+
+
+def tidy_pages(app, exception):
+    """Drop what the pages load of Font Awesome besides its style sheet, and ids that stand more than once."""
+    if exception is None and app.builder.format == "html":
+        for page in Path(app.outdir).rglob("*.html"):
+            text = _HEAD_LINES.sub("", page.read_text("utf-8"))
+            page.write_text(_SHARED_ID.sub("", text), "utf-8")
 
 
 def setup(app):
@@ -124,4 +144,5 @@ def setup(app):
     app.connect("html-page-context", add_description)
     app.connect("html-page-context", drop_mathjax, priority=900)
     app.connect("build-finished", cut_icons)
+    app.connect("build-finished", tidy_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
