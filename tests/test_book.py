@@ -325,3 +325,21 @@ def test_every_widget_shows_what_is_recorded_or_stands_on_its_page(built, pages)
             assert not runs or read_run(runs[0])[0]["samples"][-1].strip() == widget.pre.text.strip()
             found.update(widget["class"])
     assert found >= {"charlm-writer", "charlm-reader", "charlm-training"}
+
+
+def test_a_page_from_a_disk_has_its_icons_and_no_errors(tab, built):
+    tab.goto((built / "chapters" / "12_sampling.html").as_uri(), wait_until="load")
+    tab.wait_for_function("document.fonts.check('900 1em \"Font Awesome 6 Free\"', '\\uf0c9')")
+    assert not [text for text in tab.said if not text.startswith(("[PST]", "[togglebutton]"))]
+    assert not tab.errors
+
+
+def test_on_paper_a_page_is_light_and_its_solutions_are_open(tab, address):
+    tab.goto(f"{address}/chapters/12_sampling.html", wait_until="load")
+    tab.evaluate("document.documentElement.dataset.theme = 'dark'")
+    look = "() => [document.documentElement.dataset.theme, document.querySelectorAll('details[open]').length]"
+    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    theme, solutions = tab.evaluate(look)
+    assert theme == "light" and solutions >= 3
+    tab.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert tab.evaluate(look) == ["dark", 0]
