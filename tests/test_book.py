@@ -325,7 +325,7 @@ def test_every_widget_shows_what_is_recorded_or_stands_on_its_page(built, pages)
             assert all(read_run(run)[0]["samples"] for run in runs)
             assert not runs or read_run(runs[0])[0]["samples"][-1].strip() == text
             found.update(widget["class"])
-    assert found >= {"charlm-writer", "charlm-reader", "charlm-training"}
+    assert found == {"charlm-writer", "charlm-reader", "charlm-names", "charlm-training"}
 
 
 def test_a_page_from_a_disk_has_its_icons_and_no_errors(tab, built):

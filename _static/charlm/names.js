@@ -7,7 +7,7 @@
 function charlmNames() {
   "use strict";
 
-  // Whether one letter that is put in, left out or replaced turns one name into the other.
+  // Whether one letter that is put in, taken out or changed turns one name into the other.
   function isOneEdit(name, other) {
     const [shorter, longer] = [Array.from(name), Array.from(other)].sort((a, b) => a.length - b.length);
     const first = longer.findIndex((letter, place) => letter !== shorter[place]);
@@ -45,7 +45,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const LONGEST = 40; // letters after which a name is cut off, as in charlm_utils.names
   const MARKS = ["new", "near", "copied"];
   const LEGEND =
-    "Copied: the network has learned this very name. Near: one letter put in, left out or replaced makes it a name " +
+    "Copied: the network has learned this very name. Near: one letter put in, taken out or changed makes it a name " +
     "that it has learned. New: neither; some of these are real all the same, and were held out.";
 
   class Names {
