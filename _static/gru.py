@@ -2,8 +2,8 @@ r"""Draw `gru.svg`: one step of a GRU, with its two gates and the way of the dat
 
 Alternative text: The old state runs along the top from left to right. It is multiplied by the update gate z, then the
 candidate, multiplied by one minus z, is added, which gives the new state. Below, both gates, each a logistic
-function, read the input and the old state; the reset gate r multiplies what the old state adds to the candidate, a
-tanh, which reads the input as well.
+function, read the input and the old state; the reset gate r multiplies the old state times U, which goes into the
+candidate, a tanh, which reads the input as well.
 """
 
 from drawing import GATE, GRAY, READ, STATE, arrow, box, canvas, circle, dot, label, line, save
@@ -39,6 +39,7 @@ def main():
     line(ax, (4.9, GATES + 0.4), (4.9, GATES + 1.1), (6.3, GATES + 1.1))
     arrow(ax, (6.3, GATES + 1.1), (6.3, GATES + 0.3))
     arrow(ax, (6.3, OLD), (6.3, GATES - 0.3))
+    label(ax, 6.4, 2.15, "$h_{t-1} U_h$", side="left")
     box(ax, 7.8, GATES, "tanh", STATE, width=1.2)
     arrow(ax, (6.6, GATES), (7.2, GATES))
     arrow(ax, (7.8, INPUT), (7.8, GATES - 0.4))
