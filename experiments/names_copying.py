@@ -111,14 +111,17 @@ def conclude(results):
     """Return the answer and the effect."""
     sayings = []
     effects = []
+    bests = {}
     for arm in MODELS:
         validation = at_the_epochs(results, arm, "validation")
         curve = at_the_epochs(results, arm, "test")
         copied = at_the_epochs(results, arm, "copied at 1")
         epochs = EPOCHS[arm]
-        best = int(np.argmin(validation.mean(axis=0)))
+        best = bests[arm] = int(np.argmin(validation.mean(axis=0)))
+        of_seeds = [row["best_epoch"] for row in results if row["arm"] == arm]
+        each = f" (the seeds: {', '.join(map(str, of_seeds))})" if len(set(of_seeds)) > 1 else ""
         sayings.append(
-            f"with {arm} after {epochs[best]} epochs, when {copied[:, best].mean():.0%} of the names drawn at "
+            f"with {arm} after {epochs[best]} epochs{each}, when {copied[:, best].mean():.0%} of the names drawn at "
             f"temperature 1 are copies, and after {epochs[-1]} {copied[:, -1].mean():.0%}"
         )
         loss = curve[:, -1] - curve[:, best]
@@ -127,14 +130,23 @@ def conclude(results):
             f"{arm} {loss.mean():+.3f} ± {error_of(loss):.3f} nats and {more.mean():+.3f} ± {error_of(more):.3f} of "
             f"the names ({len(curve)} seeds)"
         )
-    over_names = np.mean([row["test_error"][-1] for row in results if row["arm"] == SMALL])
+    chosen = [row["test_error"][row["epochs"].index(row["best_epoch"])] for row in results if row["arm"] == SMALL]
+    over_names = np.mean(chosen)
     nats, error, _ = mean_and_error(results, SMALL, "nats")
     answer = (
         f"Of the epochs looked at, the validation names are guessed best {'; '.join(sayings)}; the epoch chosen on the "
         f"validation names gives {SMALL} {nats:.3f} ± {error:.3f} nats over the seeds, and ±{over_names:.3f} over the "
         "test names."
     )
-    return answer, f"last minus best epoch, test loss and copies at temperature 1: {'; '.join(effects)}"
+    judged = []
+    for temperature in TEMPERATURES:
+        curve = at_the_epochs(results, SMALL, f"judge_stem at {temperature:g}")
+        change = curve[:, -1] - curve[:, bests[SMALL]]
+        judged.append(f"{change.mean():+.3f} ± {error_of(change):.3f} at {temperature:g}")
+    return answer, (
+        f"last minus best epoch, test loss and copies at temperature 1: {'; '.join(effects)}; loss of the judge on "
+        f"what {SMALL} writes, saurus taken off: {', '.join(judged)}"
+    )
 
 
 def at_the_epochs(results, arm, figure):

@@ -212,8 +212,11 @@ def conclude(results):
     error_of_names = mean_and_error(results, "S003's way", "error")[0]
     way_nats = mean_and_error(results, "S003's way", "nats")[0]
     counted = next(row for row in results if row["arm"] == COUNTS)
+    best_epochs = [row["epoch"] for row in results if row["arm"] == "S003's way"]
+    least, most = min(best_epochs), max(best_epochs)
     answer = (
-        f"On held-out names and against S003's way: {'; '.join(arms)}; S003's way has "
+        f"On held-out names, within {EPOCHS} epochs and against S003's way, which is best after {least} to {most} of "
+        f"them: {'; '.join(arms)}; S003's way has "
         f"{way_nats:.3f} nats, and counts of the same names, of order "
         f"{counted['order']}, {counted['nats']:.3f}; S003's own network ends with a training loss of "
         f"{train:.3f} (S003 prints {PRINTED}); the zero state, from which S003 draws, costs it {costs:+.3f} ± "
