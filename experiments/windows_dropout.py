@@ -205,7 +205,7 @@ def conclude(results):
 
 def main():
     """Time the layers, choose a rate for every kind, then train and score every seed."""
-    seeds = seeds_from_command_line(__doc__, [0, 1, 2])
+    seeds = seeds_from_command_line(__doc__, [0, 1, 2, 3, 4])
     experiment = Experiment(__file__, __doc__, chapter=CHAPTER, settings=SETTINGS)
     experiment.measure("time", None, time_layers)
     for kind in KINDS:

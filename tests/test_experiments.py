@@ -317,6 +317,7 @@ def test_windows_in_order_are_all_read_and_shuffled_anew_in_every_epoch(script, 
     assert sorted(first.ravel()) == list(range(96))
     assert (first != second).any()
     np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(first, order.order_of("one order", 0, 1))
 
 
 def test_windows_are_scored_as_the_package_scores_them(script, monkeypatch):
