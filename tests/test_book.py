@@ -56,7 +56,7 @@ def toc_files():
 
 def test_table_of_contents_equals_files():
     chapters = {path.relative_to(ROOT).with_suffix("").as_posix() for path in (ROOT / "chapters").glob("*.ipynb")}
-    others = {path.stem for path in ROOT.glob("*.md")} - {"README", "CONTRIBUTING"}
+    others = {path.stem for path in ROOT.glob("*.md")} - {"README", "CONTRIBUTING", "CHANGELOG"}
     assert sorted(toc_files()) == sorted(chapters | others)
 
 
@@ -155,6 +155,29 @@ def test_every_citation_resolves_and_every_entry_is_cited(pages):
     assert cited == keys
     listed = pages["bibliography.html"].select("[role=doc-biblioentry], .citation")
     assert len(listed) >= len(keys)
+
+
+def test_first_uses_of_words_lead_to_the_glossary_and_carry_its_definition(pages):
+    told = {
+        term["id"]: " ".join(term.find_next("dd").text.split()) for term in pages["glossary.html"].select("dt[id]")
+    }
+    assert len(told) > 140
+    assert all(re.search(r"\(chapter \d+\)$", definition) for definition in told.values())
+    letters = [link.text for link in pages["glossary.html"].select("article p > a.reference") if len(link.text) == 1]
+    assert letters == sorted(letters) and len(letters) > 20
+    for name, page in pages.items():
+        words = [link["href"].split("#")[1] for link in page.select("a:has(> .std-term)")]
+        assert len(words) == len(set(words)), name  # the first use only
+        for link in page.select("a:has(> .std-term)"):
+            assert told[link["href"].split("#")[1]].startswith(link["title"][:12])
+            assert link["title"].endswith(".") and not re.search(r"[{}$]", link["title"])
+
+
+def test_entries_of_the_bibliography_are_named_as_the_text_names_them(pages):
+    labels = [label.text.strip("[]") for label in pages["bibliography.html"].select(".citation > .label")]
+    cited = {link.text for link in pages["chapters/04_first_network.html"].select("a[href*='bibliography.html#']")}
+    assert "Kingma and Ba, 2015" in labels
+    assert {text for text in cited if "," in text} <= set(labels)
 
 
 def test_every_chapter_has_a_colab_button_with_the_fork_s_address(built, pages):

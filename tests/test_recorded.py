@@ -97,7 +97,7 @@ def test_readme_quotes_the_record():
     assert f"{record['held_out_nats']:.4f}" in readme
     assert f"{record['minutes']:.0f} minutes" in readme
     nats = {row["arm"]: row["nats"] for row in load_results("best")["results"]}
-    assert f"two such layers, scores {nats['best network']:.4f}, and {nats['best network, and counts']:.4f}" in readme
+    assert f"with two loses {nats['best network']:.4f}, and {nats['best network, and counts']:.4f} together" in readme
 
 
 def test_all_recorded_runs_together_are_small():
