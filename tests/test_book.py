@@ -158,9 +158,7 @@ def test_every_citation_resolves_and_every_entry_is_cited(pages):
 
 
 def test_first_uses_of_words_lead_to_the_glossary_and_carry_its_definition(pages):
-    told = {
-        term["id"]: " ".join(term.find_next("dd").text.split()) for term in pages["glossary.html"].select("dt[id]")
-    }
+    told = {term["id"]: " ".join(term.find_next("dd").text.split()) for term in pages["glossary.html"].select("dt[id]")}
     assert len(told) > 140
     assert all(re.search(r"\(chapter \d+\)$", definition) for definition in told.values())
     letters = [link.text for link in pages["glossary.html"].select("article p > a.reference") if len(link.text) == 1]
