@@ -12,7 +12,7 @@ _RELEASE_EVERY = 500  # batches between two releases of a memory-mapped text
 def cursor_batches(ids: Ids, batch_size: Size, time: Size):
     """One pass of a cursor over the text: row ``i + 1`` of a batch goes on where row ``i`` ends.
 
-    State cannot be carried from one batch to the next in this layout. (S000: the War & Peace tutorial.)
+    State cannot be carried from one batch to the next in this layout. (*War and Peace in TF1*.)
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def cursor_batches(ids: Ids, batch_size: Size, time: Size):
 def contiguous_batches(ids: Ids, batch_size: Size, time: Size):
     """One pass over ``batch_size`` stretches of text side by side: row ``i`` goes on in row ``i`` of the next batch.
 
-    This is the layout in which state can be carried from batch to batch. (S001: Anna KaRNNa, with its
+    This is the layout in which state can be carried from batch to batch. (*Anna KaRNNa*, with its
     wrapped last target put right.) Of a memory-mapped text (see :func:`charlm_utils.vocabulary.encode_file`) little is
     ever in memory.
 
@@ -61,7 +61,7 @@ def contiguous_batches(ids: Ids, batch_size: Size, time: Size):
 
 @checked
 def unrolled_batches(ids: Ids, batch_size: Size, num_unrollings: Size):
-    """One pass of ``batch_size`` cursors, each in its own segment, time first. (S004: LSTM from gates.)
+    """One pass of ``batch_size`` cursors, each in its own segment, time first. (*LSTM from gates*.)
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def unrolled_batches(ids: Ids, batch_size: Size, num_unrollings: Size):
 
 @checked
 def context_target_pairs(ids: Ids, time: Size):
-    """Every window of ``time`` ids with the id that follows it, without copying the text ``time`` times. (S002.)
+    """Every window of ``time`` ids with the id that follows it, without copying the text ``time`` times. (*Keras windows*.)
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def context_target_pairs(ids: Ids, time: Size):
 
 @checked
 def pad_names(names: Texts, vocabulary: AVocabulary, length: Size | None = None, pad: Character = "\n"):
-    """Encode names as rows of one length, filled up with ``pad`` on the right. (S003: dinosaurs.)
+    """Encode names as rows of one length, filled up with ``pad`` on the right. (*Dinosaur names*.)
 
     Parameters
     ----------
