@@ -91,7 +91,7 @@ def unrolled_batches(ids: Ids, batch_size: Size, num_unrollings: Size):
 
 @checked
 def context_target_pairs(ids: Ids, time: Size):
-    """Every window of ``time`` ids with the id that follows it, without copying the text ``time`` times. (*Keras windows*.)
+    """Every window of ``time`` ids with the id that follows it, without copying the text (*Keras windows*).
 
     Parameters
     ----------
