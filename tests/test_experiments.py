@@ -368,6 +368,70 @@ def test_a_written_text_that_differs_is_said_to(script):
     )
 
 
+@pytest.fixture
+def decoders(script, common, monkeypatch):
+    """The experiment on decoders with a network that knows nothing, and a text of three characters."""
+    module = script("experiments", "decoders")
+    text = "abcab\nbca\n" * 60
+    vocabulary = common.Vocabulary.from_text(text)
+    ids = vocabulary.encode(text)
+    parts = common.Parts(vocabulary, text, text, *[ids] * 4)
+    common.set_seed(0)
+    network = common.build_model(len(vocabulary), cell="gru", units=4, embedding_dim=2)
+    monkeypatch.setattr(module, "load_parts", lambda: parts)
+    monkeypatch.setattr(module, "network", lambda: network)
+    for name, value in {"LENGTH": 12, "PRIME": 6, "PLACES": 2}.items():
+        monkeypatch.setattr(module, name, value)
+    return module
+
+
+def test_what_would_be_written_twice_is_forbidden(decoders):
+    assert decoders.forbidden([1, 2, 3, 1, 2], 3) == [3]
+    assert decoders.forbidden([1, 2, 3, 4], 3) == []
+    assert decoders.forbidden([1], 3) == []
+    primes, truth = decoders.primes_and_truth(0)
+    assert primes.shape == (2, 6) and truth.shape == (2, 12)
+    assert decoders.load_parts().vocabulary.decode(primes[0]).endswith("\n")
+    for row in decoders.draw(primes, {"temperature": 0.0, "once": 2}, [0]):
+        pieces = list(zip(row[:-1], row[1:], strict=True))
+        assert len(set(pieces)) == len(pieces)
+
+
+def test_a_beam_of_one_is_greedy_and_wider_ones_find_likelier_texts(decoders):
+    primes, _ = decoders.primes_and_truth(0)
+    greedy = decoders.draw(primes, {"temperature": 0.0}, [0])
+    np.testing.assert_array_equal(decoders.search(primes, 1), greedy)
+    costs = [decoders.measure(primes, decoders.search(primes, width))["nats"] for width in (1, 16)]
+    assert costs[1] <= costs[0] + 1e-6
+
+
+def test_seeds_drawn_together_are_those_drawn_alone(decoders):
+    first, _ = decoders.primes_and_truth(0)
+    second, _ = decoders.primes_and_truth(1)
+    together = decoders.draw(np.concatenate([first, second]), {"top_p": 0.9}, [0, 1])
+    np.testing.assert_array_equal(together[2:], decoders.draw(second, {"top_p": 0.9}, [1]))
+
+
+def test_a_text_is_measured_as_the_package_does(decoders):
+    assert decoders.longest_known("xbcay", "abcab") == len("bca")
+    assert decoders.words_of("It's so, my lor") == ["It's", "so", "my"]
+    primes, truth = decoders.primes_and_truth(0)
+    known = decoders.measure(primes, truth)
+    assert known["new"] == 0 and known["words"] == 1 and known["copied"] == 12
+
+
+def test_a_temperature_is_fitted_to_logits_that_are_too_large(script):
+    calibration = script("experiments", "calibration")
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=(20_000, 3))
+    targets = np.argmax(logits + generator.gumbel(size=logits.shape), axis=1)
+    honest = calibration.calibrate(logits, targets)
+    sure = calibration.calibrate(1.2 * logits, targets)
+    assert abs(honest["fitted"] - 1) < 0.06 and abs(sure["fitted"] - 1.2) < 0.06
+    assert abs(honest["nats"] - honest["entropy"]) < 0.02 < sure["nats"] - sure["entropy"]
+    assert sure["nats_fitted"] < sure["nats"]
+
+
 def test_every_script_has_its_results():
     scripts = {path.stem for path in (ROOT / "experiments").glob("*.py")} - {"common", "common_names", "table"}
     assert scripts == set(NAMES)
@@ -412,7 +476,7 @@ def test_the_table_of_the_experiments_is_that_of_their_files(script):
 
 
 def test_an_unknown_experiment_is_refused():
-    with pytest.raises(ValueError, match="no experiment 'nothing'; there are: best, bfloat16, carrying"):
+    with pytest.raises(ValueError, match="no experiment 'nothing'; there are: best, bfloat16, calibration"):
         load_results("nothing")
 
 
