@@ -46,9 +46,9 @@ def main():
     panel(ax, 0.1, 4.1, "full distribution", BEFORE)
     panel(ax, 3.6, 4.1, "temperature 1/2", tempered(1 / 2))
     panel(ax, 7.1, 4.1, "temperature 2", tempered(2))
-    panel(ax, 0.1, 0.6, "top-k, k = 2", kept(2))
+    panel(ax, 0.1, 0.6, "top-k, 2", kept(2))
     line(ax, (1.62, 0.4), (1.62, 2.7), color=GRAY, dashed=True)
-    panel(ax, 3.6, 0.6, "top-p, p = 0.8", kept(3))
+    panel(ax, 3.6, 0.6, "top-p, 0.8", kept(3))
     line(ax, (5.87, 0.4), (5.87, 2.7), color=GRAY, dashed=True)
     panel(ax, 7.1, 0.6, "min-p, 0.3", kept(3))
     height = 0.6 + SCALE * 0.3 * BEFORE[0]
