@@ -17,6 +17,7 @@ from charlm_utils.evaluation import nats_in_windows, nats_per_position
 from charlm_utils.files import bundled_data_dir, write_atomically
 from charlm_utils.metrics import block_error, longest_copy, novel_ngram_fraction
 from charlm_utils.models import build_model, zero_states
+from charlm_utils.ngrams import NgramModel
 from charlm_utils.reproduce import PREPARATIONS
 from charlm_utils.runs import describe_machine, load_run
 from charlm_utils.sampling import generate
@@ -237,6 +238,43 @@ def score_recorded(name):
     epochs = run.record["training"]["epochs"]
     speed = epochs * len(load_parts().train) / (60 * run.record["minutes"])
     return {"epochs": epochs, "characters_per_second": round(speed)} | score(run.model)
+
+
+def count_order(parts, order):
+    """Score counts of one order on the test text, and counts of what precedes it on the validation text."""
+    vocab_size = len(parts.vocabulary)
+    nats = -np.log(NgramModel(order).fit(parts.train, vocab_size).target_probabilities(parts.test))
+    tried = NgramModel(order).fit(parts.learned, vocab_size)
+    return {
+        "order": order,
+        "nats": float(nats.mean()),
+        "error": block_error(nats),
+        "validation": tried.nats_per_char(parts.validation),
+    }
+
+
+def score_beside_counts(name, parts):
+    """Score a recorded run on the same test text, with its state carried."""
+    run = load_run(name)
+    nats = nats_per_position(run.model, run.vocabulary.encode(parts.test_text))
+    return {"nats": float(nats.mean()), "error": block_error(nats)}
+
+
+def place_among_counts(results):
+    """Return the answer and the effect of an experiment that puts one recorded network beside counts."""
+    counts = [row for row in results if "order" in row]
+    (network,) = [row for row in results if "order" not in row]
+    worse = [row["order"] for row in counts if row["nats"] > network["nats"]]
+    better = [row["order"] for row in counts if row["nats"] < network["nats"]]
+    best = min(counts, key=lambda row: row["validation"])
+    answer = (
+        f"The network has {network['nats']:.3f} nats on the last tenth; the counts of order "
+        f"{', '.join(map(str, worse)) or 'none'} lose more, those of order {', '.join(map(str, better)) or 'none'} "
+        f"less; order {best['order']}, chosen on the validation text, has {best['nats']:.3f}."
+    )
+    gap = network["nats"] - best["nats"]
+    effect = f"network minus order {best['order']}: {gap:+.3f} nats; ±{network['error']:.3f} and ±{best['error']:.3f} "
+    return answer, effect + "on the two (blocks of 1,000 characters)"
 
 
 def novelty(texts):

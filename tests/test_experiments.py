@@ -229,6 +229,49 @@ def test_the_error_of_a_ratio_is_that_of_many_draws(common_names):
     assert error == pytest.approx(ratios.std(), rel=0.05)
 
 
+def test_a_network_reads_as_many_of_its_own_characters_as_it_is_told_to(script):
+    own = script("experiments", "own_predictions")
+    own.set_seed(0)
+    network = own.build_model(3, cell="gru", units=4, embedding_dim=2)
+    *others, bias = network.get_weights()
+    network.set_weights([*others, bias + [0.0, 0.0, 50.0]])  # it always draws the last character
+    inputs = own.tf.constant(np.tile([0, 1], (200, 5)), own.tf.int32)
+    states = own.zero_states(network, 200)
+    for share in (0.0, 0.3, 1.0):
+        mixed = own.mix(network, inputs, states, own.tf.constant(share), own.tf.constant([0, 0])).numpy()
+        drawn = mixed == 2
+        np.testing.assert_array_equal(mixed[~drawn], inputs.numpy()[~drawn])
+        assert not drawn[:, 0].any()
+        assert drawn[:, 1:].mean() == pytest.approx(share, abs=0.05)
+
+
+def test_a_network_draws_from_its_prediction_for_what_it_has_read(script):
+    own = script("experiments", "own_predictions")
+    own.set_seed(0)
+    network = own.build_model(3, cell="gru", units=4, embedding_dim=2)
+    inputs = own.tf.zeros((3000, 3), own.tf.int32)
+    states = own.zero_states(network, 3000)
+    mixed = own.mix(network, inputs, states, own.tf.constant(1.0), own.tf.constant([0, 0])).numpy()
+    first = own.tf.nn.softmax(network(inputs[:1, :1])[0, -1]).numpy()
+    np.testing.assert_allclose(np.bincount(mixed[:, 1], minlength=3) / 3000, first, atol=0.03)
+    rows = mixed[mixed[:, 1] == 2]
+    second = own.tf.nn.softmax(network(own.tf.constant([[0, 2]]))[0, -1]).numpy()
+    np.testing.assert_allclose(np.bincount(rows[:, 2], minlength=3) / len(rows), second, atol=0.06)
+
+
+def test_windows_grow_and_shrink_at_an_equal_number_of_steps(script):
+    lengths = script("experiments", "short_to_long")
+    assert lengths.PLANS["long to short"] == lengths.PLANS[lengths.GROWING][::-1]
+    steps = set()
+    for plan in lengths.PLANS.values():
+        assert len(plan) == 3
+        for time in plan:
+            rows = lengths.PER_BATCH // time
+            assert rows * time == lengths.PER_BATCH
+            steps.add(lengths.LEARNED // rows // time)
+    assert len(steps) == 1
+
+
 def test_windows_are_carried_reset_shuffled_leaked_and_cut_by_a_cursor(script, common, monkeypatch):
     carrying = script("experiments", "carrying")
     ids = np.arange(241)
@@ -486,9 +529,12 @@ def test_the_order_of_the_counts_is_that_of_the_lowest_validation_loss():
     assert best["order"] == load_results("best")["settings"]["order"] == 7
 
 
-def test_the_network_of_27_letters_is_scored_beside_the_counts_as_in_its_record():
-    (network,) = [row for row in load_results("counts_letters")["results"] if row["arm"] == "letters-lstm"]
-    assert network["nats"] == pytest.approx(read_run("letters-lstm")[0]["held_out_nats"], abs=1e-4)
+@pytest.mark.parametrize("experiment", ["counts_letters", "counts_warpeace"])
+def test_a_network_is_scored_beside_the_counts_as_in_its_record(experiment):
+    record = load_results(experiment)
+    name = record["settings"]["run"]
+    (network,) = [row for row in record["results"] if row["arm"] == name]
+    assert network["nats"] == pytest.approx(read_run(name)[0]["held_out_nats"], abs=1e-4)
 
 
 def test_cells_of_equal_size_have_as_many_parameters_and_the_best_rate():
