@@ -1,8 +1,8 @@
 r"""Draw `resume.svg`: what a checkpoint must hold so that a training goes on as if it had never stopped.
 
-Alternative text: A row of batches 0 to 2 leads to a stop. A checkpoint keeps four things: the weights theta, Adam's
-running means mu and nu with their step count, the state of every row, and the place in the text. From the checkpoint
-training goes on with batches 3 to 5.
+Alternative text: A row of batches 0 to 2 leads to a stop. A checkpoint keeps five things: the weights theta, Adam's
+running means mu and nu with their step count, the seeds of dropout, the state of every row, and the place in the text.
+From the checkpoint training goes on with batches 3 to 5.
 """
 
 from drawing import GATE, GRADIENT, GRAY, READ, STATE, arrow, box, canvas, frame, label, save
@@ -17,15 +17,16 @@ def main():
         if w not in (2, 5):
             arrow(ax, (x + 0.55, 4.8), (x + 0.7, 4.8))
     label(ax, 4.45, 4.8, "stop", GRADIENT)
-    frame(ax, 0.8, 0.3, 9.4, 3.2, GRAY, "checkpoint: one file")
+    frame(ax, 0.1, 0.3, 10.3, 3.2, GRAY, "checkpoint: one file")
     things = (
         ("weights\n" + r"$\theta$", GATE),
         ("Adam's\n" + r"$\mu$, $\nu$, steps", GRADIENT),
+        ("seeds of\ndropout", GRAY),
         ("state of\nevery row", STATE),
         ("place in\nthe text", READ),
     )
     for number, (text, color) in enumerate(things):
-        box(ax, 1.95 + 2.1 * number, 1.4, text, color, width=1.9, height=1.5, size=0.9)
+        box(ax, 1.2 + 2.0 * number, 1.4, text, color, width=1.85, height=1.5, size=0.85)
     arrow(ax, (3.25, 4.4), (3.25, 3.2))
     arrow(ax, (5.7, 3.2), (5.7, 4.4))
     label(ax, 3.1, 3.8, "save", side="right")
