@@ -141,7 +141,7 @@ def main():
         experiment.measure(name, 0, partial(alone, name))
         experiment.measure(f"{name}, and counts", 0, partial(with_counts, name))
     experiment.measure("dynamic evaluation", 0, partial(dynamic, "shakespeare-best"))
-    experiment.conclude(*conclude(experiment.results))
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

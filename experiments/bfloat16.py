@@ -49,7 +49,7 @@ def main():
         for seed in seeds:
             for dtype in DTYPES:
                 experiment.measure(f"{cell} {dtype}", seed, partial(train_and_score, cell, dtype, seed))
-    experiment.conclude(*conclude(experiment.results))
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ def main():
     experiment.measure("network", None, lambda: calibrate(logits_of_network(ids), ids[1:]))
     experiment.measure(COUNTS, None, lambda: calibrate(logits_of_counts(ids), ids[1:]))
     experiment.measure("memory", None, lambda: remember(ids))
-    experiment.conclude(*conclude(experiment.results))
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from common import (
     ROWS,
     WINDOW,
     Experiment,
-    choose_rate,
+    choose_and_measure,
     fit_batches,
     in_words,
     load_parts,
@@ -137,10 +137,10 @@ def main():
     for time in TIMES:
         for way in WAYS:
             arm = f"{way}, T={time}"
-            best = choose_rate(experiment, arm, RATE, partial(try_rate, way, time))
-            for seed in seeds:
-                experiment.measure(arm, seed, partial(train_and_score, way, time, best, seed))
-    experiment.conclude(*conclude(experiment.results))
+            attempt = partial(try_rate, way, time)
+            call = partial(train_and_score, way, time)
+            choose_and_measure(experiment, arm, RATE, attempt, call, seeds)
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

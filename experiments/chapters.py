@@ -96,7 +96,7 @@ def main():
         for name in NETWORKS:
             experiment.measure(name, seed, partial(stream, name, seed))
     experiment.measure("shakespeare-gru", 0, partial(score_recorded, "shakespeare-gru"))
-    experiment.conclude(*conclude(experiment.results))
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

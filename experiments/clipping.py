@@ -129,7 +129,7 @@ def main():
             for way in WAYS:
                 arm = f"{way}, rate of {source}"
                 experiment.measure(arm, seed, partial(train_and_score, source, way, seed))
-    experiment.conclude(*conclude(experiment.results))
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

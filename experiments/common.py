@@ -5,7 +5,7 @@ import json
 import math
 import time as clock
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import keras
@@ -135,6 +135,31 @@ def choose_rate(experiment, arm, rate, call, factor=2.0):
             return losses[best][1]
         best = around[0]
     raise ValueError(f"{arm}: the best of {len(losses)} rates is the outermost, {losses[best][1]:g}")
+
+
+def choose_and_measure(experiment, arm, rate, attempt, call, seeds):
+    """Choose the learning rate of an arm, then measure every seed with it.
+
+    Parameters
+    ----------
+    experiment, arm, rate
+        As in :func:`choose_rate`.
+    attempt : callable
+        Takes a rate and returns a dict with ``validation``.
+    call : callable
+        Takes the chosen rate and a seed, and returns the figures of that training.
+    seeds : iterable of int
+        The seeds.
+
+    Returns
+    -------
+    float
+        The chosen rate.
+    """
+    chosen = choose_rate(experiment, arm, rate, attempt)
+    for seed in seeds:
+        experiment.measure(arm, seed, partial(call, chosen, seed))
+    return chosen
 
 
 def fit(ids, model, training, seed):
@@ -353,12 +378,11 @@ class Experiment:
         self._write()
         return result
 
-    def conclude(self, answer, effect):
-        """Write the answer in a sentence, and the effect with its uncertainty."""
-        self.record["answer"] = answer
-        self.record["effect"] = effect
+    def conclude(self, call):
+        """Write what ``call(results)`` returns: the answer in a sentence, and the effect with its uncertainty."""
+        self.record["answer"], self.record["effect"] = call(self.results)
         self._write()
-        print(answer, flush=True)
+        print(self.record["answer"], flush=True)
 
     def _write(self):
         minutes = [result.get("minutes") for result in self.results]

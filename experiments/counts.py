@@ -52,7 +52,7 @@ def main():
     for smoothing in SETTINGS["smoothings"]:
         for order in SETTINGS["orders"]:
             experiment.measure(f"{smoothing}, order {order}", None, lambda o=order, s=smoothing: count(o, s))
-    experiment.conclude(*conclude(experiment.results))
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def main():
     for order in SETTINGS["orders"]:
         experiment.measure(f"order {order}", None, partial(count_order, parts, order))
     experiment.measure(SETTINGS["run"], None, partial(score_beside_counts, SETTINGS["run"], parts))
-    experiment.conclude(*conclude(experiment.results))
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ def main():
     for part in PARTS:
         for order in ORDERS:
             experiment.measure(f"{part}, order {order}", None, partial(count, part, order))
-    experiment.conclude(*conclude(experiment.results))
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

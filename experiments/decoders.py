@@ -285,7 +285,7 @@ def main():
     for arm in [AUTHOR, COUNTS, *DECODERS]:
         for seed in seeds:
             experiment.measure(arm, seed, partial(decode, arm, seed, seeds))
-    experiment.conclude(*conclude(experiment.results))
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

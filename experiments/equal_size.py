@@ -72,7 +72,7 @@ def main():
         best = min(tried, key=lambda row: row["validation"])["rate"]
         for seed in seeds:
             experiment.measure(cell, seed, partial(train_and_score, cell, best, seed))
-    experiment.conclude(*conclude(experiment.results))
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

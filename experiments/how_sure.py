@@ -107,7 +107,7 @@ def main():
     for first, second in zip(names, names[1:], strict=False):
         arm = f"{first} minus {second}"
         experiment.measure(arm, None, partial(measure_difference, first, second))
-    experiment.conclude(*conclude(experiment.results))
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

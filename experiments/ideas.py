@@ -74,7 +74,7 @@ def main():
     for idea in IDEAS:
         for seed in seeds:
             experiment.measure(idea, seed, partial(try_idea, idea, seed))
-    experiment.conclude(*conclude(experiment.results))
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

@@ -168,7 +168,7 @@ def main():
     for arm in MODELS:
         for seed in seeds if arm == SMALL else seeds[:LARGE_SEEDS]:
             experiment.measure(arm, seed, partial(train_and_watch, arm, rates[arm], seed))
-    experiment.conclude(*conclude(experiment.results))
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 from common import (
     Experiment,
-    choose_rate,
+    choose_and_measure,
     in_words,
     load_parts,
     mean_and_error,
@@ -203,10 +203,10 @@ def main():
     experiment = Experiment(__file__, __doc__, chapter=CHAPTER, settings=SETTINGS)
     experiment.measure("true text", None, measure_text)
     for arm, share in SHARES.items():
-        best = choose_rate(experiment, arm, FIRST_RATE, partial(try_rate, share))
-        for seed in seeds:
-            experiment.measure(arm, seed, partial(train_and_score, share, best, seed))
-    experiment.conclude(*conclude(experiment.results))
+        attempt = partial(try_rate, share)
+        call = partial(train_and_score, share)
+        choose_and_measure(experiment, arm, FIRST_RATE, attempt, call, seeds)
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from functools import partial
 import keras
 import numpy as np
 import tensorflow as tf
-from common import ROWS, Experiment, choose_rate, load_parts, seeds_from_command_line
+from common import ROWS, Experiment, choose_and_measure, load_parts, seeds_from_command_line
 
 from charlm_utils.evaluation import evaluate
 from charlm_utils.models import build_model, recurrent_layers
@@ -126,10 +126,10 @@ def main():
     seeds = seeds_from_command_line(__doc__, [0, 1, 2, 3, 4])
     experiment = Experiment(__file__, __doc__, chapter=CHAPTER, settings=SETTINGS)
     for kind in KINDS:
-        best = choose_rate(experiment, kind, RATE, partial(try_rate, kind))
-        for seed in seeds:
-            experiment.measure(kind, seed, partial(train_and_measure, kind, best, seed))
-    experiment.conclude(*conclude(experiment.results))
+        attempt = partial(try_rate, kind)
+        call = partial(train_and_measure, kind)
+        choose_and_measure(experiment, kind, RATE, attempt, call, seeds)
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

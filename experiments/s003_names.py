@@ -26,7 +26,7 @@ from functools import partial
 
 import keras
 import numpy as np
-from common import Experiment, choose_rate, in_words, mean_and_error, paired_difference, seeds_from_command_line
+from common import Experiment, choose_and_measure, in_words, mean_and_error, paired_difference, seeds_from_command_line
 from common_names import (
     BATCH,
     JUDGE_ORDER,
@@ -247,12 +247,12 @@ def main():
     order = experiment.measure(COUNTS, None, score_counts)["order"]
     experiment.measure(OWN_COUNTS, None, partial(score_own_counts, order))
     for arm, way in WAYS.items():
-        best = choose_rate(experiment, arm, FIRST_RATE, partial(try_rate, way))
-        for seed in seeds:
-            experiment.measure(arm, seed, partial(train_and_score, way, best, seed))
+        attempt = partial(try_rate, way)
+        call = partial(train_and_score, way)
+        choose_and_measure(experiment, arm, FIRST_RATE, attempt, call, seeds)
     for seed in seeds[:OWN_SEEDS]:
         experiment.measure(OWN, seed, partial(train_own, seed))
-    experiment.conclude(*conclude(experiment.results))
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ import numpy as np
 from common import (
     ROWS,
     Experiment,
-    choose_rate,
+    choose_and_measure,
     fit_batches,
     in_words,
     load_parts,
@@ -170,13 +170,13 @@ def main():
     seeds = seeds_from_command_line(__doc__, [0, 1, 2, 3, 4])
     experiment = Experiment(__file__, __doc__, chapter=CHAPTER, settings=SETTINGS)
     for arm, setting in ARMS.items():
-        best = choose_rate(experiment, arm, FIRST_RATES[setting["optimizer"]], partial(try_rate, setting))
-        for seed in seeds:
-            experiment.measure(arm, seed, partial(train_and_score, setting, best, seed))
+        attempt = partial(try_rate, setting)
+        call = partial(train_and_score, setting)
+        best = choose_and_measure(experiment, arm, FIRST_RATES[setting["optimizer"]], attempt, call, seeds)
         if arm == "S004" and best != OWN_RATE:
             for seed in seeds:
                 experiment.measure("S004 at its own rate", seed, partial(train_and_score, setting, OWN_RATE, seed))
-    experiment.conclude(*conclude(experiment.results))
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

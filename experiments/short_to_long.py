@@ -18,7 +18,7 @@ import keras
 from common import (
     WINDOW,
     Experiment,
-    choose_rate,
+    choose_and_measure,
     fit_batches,
     in_words,
     load_parts,
@@ -110,10 +110,10 @@ def main():
     seeds = seeds_from_command_line(__doc__, [0, 1, 2, 3, 4])
     experiment = Experiment(__file__, __doc__, chapter=CHAPTER, settings=SETTINGS)
     for arm, plan in PLANS.items():
-        best = choose_rate(experiment, arm, FIRST_RATE, partial(try_rate, plan))
-        for seed in seeds:
-            experiment.measure(arm, seed, partial(train_and_score, plan, best, seed))
-    experiment.conclude(*conclude(experiment.results))
+        attempt = partial(try_rate, plan)
+        call = partial(train_and_score, plan)
+        choose_and_measure(experiment, arm, FIRST_RATE, attempt, call, seeds)
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import numpy as np
 import tensorflow as tf
 from common import (
     Experiment,
-    choose_rate,
+    choose_and_measure,
     in_words,
     load_parts,
     mean_and_error,
@@ -209,10 +209,10 @@ def main():
     experiment = Experiment(__file__, __doc__, chapter=CHAPTER, settings=SETTINGS)
     experiment.measure("time", None, time_layers)
     for kind in KINDS:
-        best = choose_rate(experiment, kind, FIRST_RATE, partial(try_rate, kind))
-        for seed in seeds:
-            experiment.measure(kind, seed, partial(train_and_score, kind, best, seed))
-    experiment.conclude(*conclude(experiment.results))
+        attempt = partial(try_rate, kind)
+        call = partial(train_and_score, kind)
+        choose_and_measure(experiment, kind, FIRST_RATE, attempt, call, seeds)
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

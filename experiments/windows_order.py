@@ -184,7 +184,7 @@ def main():
         for way in ("shuffled", "in order"):
             experiment.measure(way, seed, partial(train_and_score, way, seed))
     experiment.measure("one order", 0, partial(train_and_score, "one order", 0))
-    experiment.conclude(*conclude(experiment.results))
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

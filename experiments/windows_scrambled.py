@@ -196,7 +196,7 @@ def main():
         experiment.measure("inputs and targets scrambled", seed, partial(measure_all, seed))
         experiment.measure("true prime", seed, partial(measure_true, seed))
         experiment.measure("prime scrambled", seed, partial(measure_scrambled, seed))
-    experiment.conclude(*conclude(experiment.results))
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

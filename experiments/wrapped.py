@@ -18,7 +18,7 @@ import tensorflow as tf
 from common import (
     ROWS,
     Experiment,
-    choose_rate,
+    choose_and_measure,
     fit_batches,
     in_words,
     load_parts,
@@ -133,10 +133,10 @@ def main():
     for shape in SHAPES:
         for name, wrap in (("true", False), ("wrapped", True)):
             arm = f"{name}, {shape}"
-            best = choose_rate(experiment, arm, RATE, partial(try_rate, shape, wrap))
-            for seed in seeds:
-                experiment.measure(arm, seed, partial(train_and_score, shape, wrap, best, seed))
-    experiment.conclude(*conclude(experiment.results))
+            attempt = partial(try_rate, shape, wrap)
+            call = partial(train_and_score, shape, wrap)
+            choose_and_measure(experiment, arm, RATE, attempt, call, seeds)
+    experiment.conclude(conclude)
 
 
 if __name__ == "__main__":

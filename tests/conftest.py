@@ -4,6 +4,7 @@ import contextlib
 import functools
 import http.server
 import importlib
+import json
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -124,6 +126,35 @@ def serve():
             server.shutdown()
 
     return serve
+
+
+@pytest.fixture(scope="session")
+def write_widgets():
+    """A function that writes page.html with widgets into a folder, beside the scripts and the styles of the book.
+
+    A widget is its class, its data attributes, which become JSON unless they are strings, and its recorded text.
+    """
+
+    def write(folder, *widgets):
+        shutil.copytree(ROOT / "_static" / "charlm", folder / "charlm")
+        shutil.copy(ROOT / "_static" / "book.css", folder)
+        page = BeautifulSoup(
+            '<!doctype html><html lang="en"><head><title>A page</title></head><body></body></html>', "html.parser"
+        )
+        page.head.append(page.new_tag("meta", charset="utf-8"))
+        page.head.append(page.new_tag("meta", attrs={"name": "viewport", "content": "width=device-width"}))
+        page.head.append(page.new_tag("link", rel="icon", href="data:,"))
+        page.head.append(page.new_tag("link", rel="stylesheet", href="book.css"))
+        for path in sorted((folder / "charlm").glob("*.js")):
+            page.head.append(page.new_tag("script", src=f"charlm/{path.name}"))
+        for name, data, text in widgets:
+            kept = {key: value if isinstance(value, str) else json.dumps(value) for key, value in data.items()}
+            widget = page.new_tag("div", attrs={"class": name} | kept)
+            widget.append(page.new_tag("pre", string=text))
+            page.body.append(widget)
+        (folder / "page.html").write_text(str(page), "utf-8")
+
+    return write
 
 
 @pytest.fixture

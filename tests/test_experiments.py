@@ -43,7 +43,7 @@ def test_results_are_written_one_by_one_and_not_measured_again(start, tmp_path):
     again = start()
     again.measure("a", 0, lambda: pytest.fail("measured twice"))
     again.measure("a", 1, lambda: {"nats": 3.0})
-    again.conclude("Yes.", "1 ± 0 nats")
+    again.conclude(lambda results: ("Yes.", "1 ± 0 nats"))
     record = json.loads((tmp_path / "size.json").read_text())
     assert [(row["arm"], row["seed"], row["nats"]) for row in record["results"]] == [("a", 0, 2.0), ("a", 1, 3.0)]
     assert (record["question"], record["answer"], record["effect"]) == ("Larger?", "Yes.", "1 ± 0 nats")
@@ -91,6 +91,21 @@ def test_the_chosen_rate_lies_between_two_worse_ones(common, start, lowest):
     assert tried[0] < chosen < tried[-1]
     assert lowest / 1.5 < chosen < lowest * 1.5
     assert [row["validation"] is None for row in experiment.results if row["rate"] > 1] in ([], [True])
+
+
+def test_every_seed_is_measured_at_the_chosen_rate(common, start):
+    experiment = start()
+
+    def attempt(rate):
+        return {"validation": abs(np.log(rate / 0.1))}
+
+    def call(rate, seed):
+        return {"rate": rate, "nats": rate + seed}
+
+    chosen = common.choose_and_measure(experiment, "a", 0.1, attempt, call, [3, 4])
+    rows = [(row["seed"], row["nats"]) for row in experiment.results if row["arm"] == "a"]
+    assert chosen == 0.1
+    assert rows == [(3, 3.1), (4, 4.1)]
 
 
 def test_a_rate_at_the_edge_is_not_chosen(common, start):

@@ -1,15 +1,12 @@
 """The Reader, the Names, the Training, and the counts that stand beside the networks of the page."""
 
 import itertools
-import json
 import os
-import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from bs4 import BeautifulSoup
 
 from charlm_utils.corpora import CORPORA, load_corpus
 from charlm_utils.names import split_names
@@ -32,11 +29,15 @@ TEXT = HOSTILE + "abc cab" * 40
 LIST = {"learned": ["<a>", "<img>", "cab"], "heldOut": ["alert"]}
 TRAINING = {"train": [2.5, 1.25, 1.0], "validation": [2.25, 1.5, 1.75], "samples": ["abc", HOSTILE, "last"]}
 UNSCORED = {"train": [3.0, 2.0], "validation": [], "samples": ["first", "second"]}
-WIDGETS = {
-    "charlm-reader": ({"data-networks": [["tiny", "Tiny", "tiny-counts"], ["absent", "Absent", "tiny-counts"]]}, "abc"),
-    "charlm-names": ({"data-network": "tiny"}, "Before\nThis"),
-    "charlm-training": ({"data-runs": [["tiny", "Tiny"], ["unscored", "Unscored"]]}, "last"),
-}
+WIDGETS = [
+    (
+        "charlm-reader",
+        {"data-networks": [["tiny", "Tiny", "tiny-counts"], ["absent", "Absent", "tiny-counts"]]},
+        "abc",
+    ),
+    ("charlm-names", {"data-network": "tiny"}, "Before\nThis"),
+    ("charlm-training", {"data-runs": [["tiny", "Tiny"], ["unscored", "Unscored"]]}, "last"),
+]
 
 
 def tiny_weights():
@@ -46,26 +47,10 @@ def tiny_weights():
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, write_widgets):
     """A folder with a page that holds the widgets, and all that they load."""
     folder = tmp_path_factory.mktemp("widgets")
-    shutil.copytree(ROOT / "_static" / "charlm", folder / "charlm")
-    shutil.copy(ROOT / "_static" / "book.css", folder)
-    page = BeautifulSoup(
-        '<!doctype html><html lang="en"><head><title>A page</title></head><body></body></html>', "html.parser"
-    )
-    page.head.append(page.new_tag("meta", charset="utf-8"))
-    page.head.append(page.new_tag("meta", attrs={"name": "viewport", "content": "width=device-width"}))
-    page.head.append(page.new_tag("link", rel="icon", href="data:,"))
-    page.head.append(page.new_tag("link", rel="stylesheet", href="book.css"))
-    for path in sorted((folder / "charlm").glob("*.js")):
-        page.head.append(page.new_tag("script", src=f"charlm/{path.name}"))
-    for name, (settings, text) in WIDGETS.items():
-        kept = {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
-        widget = page.new_tag("div", attrs={"class": name} | kept)
-        widget.append(page.new_tag("pre", string=text))
-        page.body.append(widget)
-    (folder / "page.html").write_text(str(page), "utf-8")
+    write_widgets(folder, *WIDGETS)
     weights = folder / "charlm" / "weights"
     export_weights.write_script(weights, "tiny", export_weights.export(SETTINGS, tiny_weights(), VOCABULARY))
     export_weights.write_script(weights, "tiny-counts", export_counts.export(TEXT, VOCABULARY, 4))

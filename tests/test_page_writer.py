@@ -1,13 +1,10 @@
 """The Writer: what it writes is what the network in the page writes, whoever reads it and however."""
 
-import json
-import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from bs4 import BeautifulSoup
 
 from charlm_utils.models import build_model
 from charlm_utils.vocabulary import Vocabulary
@@ -28,24 +25,10 @@ WRITE = """async ([name, prime, length, settings]) => {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, write_widgets):
     """A folder with a page that holds a Writer, and two networks for it."""
     folder = tmp_path_factory.mktemp("writer")
-    shutil.copytree(ROOT / "_static" / "charlm", folder / "charlm")
-    shutil.copy(ROOT / "_static" / "book.css", folder)
-    page = BeautifulSoup(
-        '<!doctype html><html lang="en"><head><title>A page</title></head><body></body></html>', "html.parser"
-    )
-    page.head.append(page.new_tag("meta", charset="utf-8"))
-    page.head.append(page.new_tag("meta", attrs={"name": "viewport", "content": "width=device-width"}))
-    page.head.append(page.new_tag("link", rel="icon", href="data:,"))
-    page.head.append(page.new_tag("link", rel="stylesheet", href="book.css"))
-    for path in sorted((folder / "charlm").glob("*.js")):
-        page.head.append(page.new_tag("script", src=f"charlm/{path.name}"))
-    writer = page.new_tag("div", attrs={"class": "charlm-writer", "data-networks": json.dumps(NETWORKS)})
-    writer.append(page.new_tag("pre", string="A text from before."))
-    page.body.append(writer)
-    (folder / "page.html").write_text(str(page), "utf-8")
+    write_widgets(folder, ("charlm-writer", {"data-networks": NETWORKS}, "A text from before."))
     for seed, (name, *_) in enumerate(NETWORKS):
         model = build_model(len(VOCABULARY), **SETTINGS)
         rng = np.random.default_rng(seed)
