@@ -258,7 +258,9 @@ def outside(tab, address):
 
 
 def test_no_page_asks_an_outside_host_scrolls_sideways_or_has_a_script_that_fails(tab, address, pages):
-    for name in pages:
+    for name, page in pages.items():
+        if page.find("meta", attrs={"http-equiv": "Refresh"}):
+            continue  # it leads to the front page at once
         tab.goto(f"{address}/{name}", wait_until="load")
         for width in (1200, 390):
             tab.set_viewport_size({"width": width, "height": 800})
