@@ -92,7 +92,7 @@ def used_icons(folder, icons):
 
 def cut_font(path, used):
     """Return the address of a font that holds only the characters of ``used``, with the font in it."""
-    font = TTFont(path)
+    font = TTFont(path, recalcTimestamp=False)
     cutter = subset.Subsetter(subset.Options(notdef_outline=True))
     cutter.populate(unicodes=used)
     cutter.subset(font)
