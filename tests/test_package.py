@@ -169,6 +169,7 @@ def test_make_repository_needs_neither_an_environment_nor_tensorflow(book):
     assert not (book / ".venv").exists()
 
 
+@pytest.mark.slow
 def test_figures_are_those_that_their_scripts_draw(tmp_path):
     """The same shapes and words at the same places; releases of Matplotlib differ by fractions of a point."""
     number = r"-?\d+(?:\.\d+)?"

@@ -182,6 +182,7 @@ def test_a_stored_picture_is_small_and_looks_the_same():
     assert used and used <= names
 
 
+@pytest.mark.slow
 def test_make_notebook_opens_the_chapters_in_this_environment(tmp_path):
     pytest.importorskip("jupyterlab")
     environment = os.environ | {"JUPYTER_RUNTIME_DIR": str(tmp_path), "JUPYTER_CONFIG_DIR": str(tmp_path)}
