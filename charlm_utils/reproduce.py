@@ -146,11 +146,15 @@ class Method:
         A class of ``keras.optimizers``.
     clip_value : float or None
         Entries of the gradients that are larger are cut to it.
+    weight_decay : float or None
+        Share of itself, times the learning rate, by which every weight but a bias shrinks at each step (Loshchilov and
+        Hutter 2019).
 
     Raises
     ------
     ValueError
-        If a size is not an integer of at least 1, or the learning rate or the clip value is not above 0 and finite.
+        If a size is not an integer of at least 1, or the learning rate, the clip value or the weight decay is not above
+        0 and finite.
     """
 
     name: ClassVar[str]
@@ -159,6 +163,7 @@ class Method:
     learning_rate: Positive
     optimizer: Text = "Adam"
     clip_value: Positive | None = None
+    weight_decay: Positive | None = None
 
     def split(self, text):
         """Return what is learned and what is held out."""
@@ -221,7 +226,10 @@ class Method:
         kind = getattr(keras.optimizers, self.optimizer, None)
         if kind is None:
             raise ValueError(f"optimizer must be the name of one in keras.optimizers, got {self.optimizer!r}")
-        return kind(rate, clipvalue=self.clip_value)
+        optimizer = kind(rate, clipvalue=self.clip_value, weight_decay=self.weight_decay)
+        if self.weight_decay is not None:
+            optimizer.exclude_from_weight_decay(var_names=["bias"])
+        return optimizer
 
 
 @checked

@@ -359,7 +359,10 @@ class Experiment:
         return self.record["results"]
 
     def measure(self, arm, seed, call):
-        """Return the result of an arm and a seed: what ``call()`` returns, a dict, unless it is recorded already."""
+        """Return the result of an arm and a seed: what ``call()`` returns, a dict, unless it is recorded already.
+
+        The dict may name the ``machine`` and the ``minutes`` of a training that was made elsewhere.
+        """
         title = arm if seed is None else f"{arm}, seed {seed}"
         for result in self.results:
             if result["arm"] == arm and result["seed"] == seed:
@@ -369,10 +372,10 @@ class Experiment:
         start = clock.process_time()
         figures = call()
         minutes = round((clock.process_time() - start) / 60, 2)  # of processor time: others may use the machine too
-        result = {"arm": arm, "seed": seed} | figures | {"minutes": minutes}
+        machine = figures.pop("machine", None) or describe_machine()
+        result = {"arm": arm, "seed": seed} | figures | {"minutes": figures.get("minutes", minutes)}
         print(result, flush=True)
         self.results.append(result)
-        machine = describe_machine()
         if machine not in self.record["provenance"]["machines"]:
             self.record["provenance"]["machines"].append(machine)
         self._write()

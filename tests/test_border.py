@@ -232,6 +232,7 @@ def make_calls(w):
     method = {"batch_size": Param("size", 2), **epochs, "learning_rate": Param("positive", 0.1)}
     method["optimizer"] = Param("string", "Adam")  # Keras knows its names when the training begins
     method["clip_value"] = Param("positive", 1.0, optional=True)
+    method["weight_decay"] = Param("positive", 0.1, optional=True)
     cell = {
         "inputs": Param("numbers", np.ones((2, 3)), more={"flat": [1.0, 2.0]}),
         "kernel": Param("numbers", np.ones((3, 4)), more={"small": np.ones((2, 2))}),

@@ -1,7 +1,11 @@
 """The experiments: what they share, and that every file of results says what its script says."""
 
 import json
+import math
+import os
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -525,7 +529,8 @@ def test_results_are_single_and_finite(name):
     assert record["minutes"] == (None if None in minutes else pytest.approx(sum(minutes), abs=0.06))
     assert record["provenance"]["machines"]
     for machine in record["provenance"]["machines"]:
-        assert machine["processor"] and machine["cores"] and machine["tensorflow"] and machine["python"]
+        assert machine["processor"]
+        assert machine.keys() >= {"cores", "tensorflow", "python"} or machine.keys() >= {"jax", "networks_at_a_time"}
 
 
 def test_the_table_of_the_experiments_is_that_of_their_files(script):
@@ -550,6 +555,134 @@ def test_a_network_is_scored_beside_the_counts_as_in_its_record(experiment):
     name = record["settings"]["run"]
     (network,) = [row for row in record["results"] if row["arm"] == name]
     assert network["nats"] == pytest.approx(read_run(name)[0]["held_out_nats"], abs=1e-4)
+
+
+@pytest.fixture
+def trainings(script, common, monkeypatch, tmp_path):
+    """The module, with a text of its own, a folder of its own, and nothing printed."""
+    module = script("experiments", "trainings")
+    ids = np.tile([0, 0, 1], 300)  # a window that begins with 0 goes on with 0 or 1: only its state tells
+    noise = np.random.default_rng(0).integers(0, 2, 600)
+    parts = SimpleNamespace(vocabulary="ab", learned=ids, train=ids, validation=noise, test=ids[:500])
+    monkeypatch.setattr(module, "load_parts", lambda corpus, characters, held_out: parts)
+    monkeypatch.setattr(module, "MADE", tmp_path / "made")
+    return module
+
+
+def small_plan(trainings, **changes):
+    told = {
+        "learn": ["learned", None, None],
+        "model": {"cell": "gru", "units": 8, "num_layers": 1, "embedding_dim": 4},
+        "shape": {"batch_size": 4, "time": 2},
+        "epochs": 3,
+        "rate": 0.03,
+        "seed": 0,
+        "watch": {"validation": trainings.scoring("validation")},
+        "score": {"test": trainings.scoring("test"), "windows": trainings.scoring("test", way="windows", time=2)},
+    }
+    return trainings.plan(**(told | changes))
+
+
+def test_trainings_carry_the_state_or_not(trainings):
+    carried = trainings.outcome_of(small_plan(trainings))
+    reset = trainings.outcome_of(small_plan(trainings, carry=False))
+    assert len(carried["train"]) == len(carried["watched"]["validation"]) == 3
+    assert carried["scores"]["test"] < 0.1 < 0.2 < reset["train"][-1]
+    assert carried["parameters"] == reset["parameters"]
+
+
+def test_a_training_keeps_the_weights_of_the_best_pass(trainings):
+    score = {"validation": trainings.scoring("validation")}
+    planned = small_plan(trainings, score=score, keep_best=True, rate=0.002)
+    outcome = trainings.outcome_of(planned)
+    seen = outcome["watched"]["validation"]
+    assert outcome["best_pass"] == 1 == np.argmin(seen) + 1  # the surer the network gets, the worse it guesses noise
+    assert outcome["scores_best"]["validation"] == pytest.approx(seen[0], abs=1e-5)
+    assert outcome["scores"]["validation"] == pytest.approx(seen[-1], abs=1e-5)
+
+
+def test_a_training_that_was_made_is_not_made_again(trainings, monkeypatch):
+    planned = small_plan(trainings, epochs=1, kept=["test", "weights"])
+    outcome = trainings.outcome_of(planned)
+    monkeypatch.setattr(trainings, "make", lambda planned: pytest.fail("made twice"))
+    assert trainings.outcome_of(planned) == outcome
+    assert trainings.array_of(planned, "test").mean() == pytest.approx(outcome["scores"]["test"], abs=1e-6)
+    network = trainings.network_of(planned)
+    assert evaluate(network, trainings.load_parts(None, None, "last").test) == pytest.approx(outcome["scores"]["test"])
+    assert trainings.plan(**{key: planned[key] for key in planned if key != "name"}) == planned
+
+
+def test_a_training_that_was_made_elsewhere_and_diverged_is_one_that_diverges(trainings):
+    planned = small_plan(trainings)
+    outcome = {"train": [float("nan")]}
+    trainings.MADE.mkdir()
+    (trainings.MADE / f"{planned['name']}.json").write_text(json.dumps({"plan": planned, "outcome": outcome}))
+    with pytest.raises(ValueError, match="lower the learning rate"):
+        trainings.outcome_of(planned)
+
+
+def test_jax_makes_the_same_trainings(trainings, tmp_path):
+    python = os.environ.get("CHARLM_JAX_PYTHON")
+    if python is None:
+        pytest.skip("CHARLM_JAX_PYTHON does not name a Python with JAX and optax")
+    score = {
+        "test": trainings.scoring("test"),
+        "rows": trainings.scoring("learned", rows=2),
+        "windows": trainings.scoring("test", way="windows", time=20),
+        "random": trainings.scoring("test", way="random", time=20, rows=3, draws=2),
+    }
+    told = {"score": score, "shape": {"batch_size": 4, "time": 20}, "keep_best": True}
+    groups = {
+        cell: [
+            small_plan(trainings, model=model_of(cell), **told),
+            small_plan(trainings, model=model_of(cell), seed=1, carry=False, weight_decay=0.1, decay="none", **told),
+        ]
+        for cell in ("rnn", "gru", "lstm")
+    }
+    parts = trainings.load_parts(None, None, "last")
+    texts = {part: getattr(parts, part).astype(np.uint8) for part in ("learned", "train", "validation", "test")}
+    np.savez(tmp_path / "texts.npz", **{f"shakespeare-None-last-{part}": ids for part, ids in texts.items()})
+    (tmp_path / "plans.json").write_text(json.dumps(groups))
+    initial = {}
+    for planned in (planned for group in groups.values() for planned in group):
+        for place, weights in enumerate(trainings.new_network(planned).get_weights()):
+            initial[f"{planned['name']}/{place}"] = weights
+    np.savez(tmp_path / "initial.npz", **initial)
+    subprocess.run([python, ROOT / "experiments" / "on_jax.py", tmp_path], check=True, capture_output=True)
+    for planned in (planned for group in groups.values() for planned in group):
+        ours = trainings.outcome_of(planned)
+        theirs = json.loads((tmp_path / "made" / f"{planned['name']}.json").read_text())["outcome"]
+        assert theirs["train"] == pytest.approx(ours["train"], abs=2e-3)
+        assert theirs["watched"]["validation"] == pytest.approx(ours["watched"]["validation"], abs=2e-3)
+        assert theirs["scores"] == pytest.approx(ours["scores"], abs=2e-3)
+        assert theirs["scores_best"] == pytest.approx(ours["scores_best"], abs=2e-3)
+        assert (theirs["best_pass"], theirs["parameters"]) == (ours["best_pass"], ours["parameters"])
+
+
+def model_of(cell):
+    return {"cell": cell, "units": 8, "num_layers": 2, "embedding_dim": 4}
+
+
+def test_a_curve_that_is_still_falling_is_told_from_a_flat_one(script, common):
+    size = script("experiments", "size")
+    assert size.last_change([9.0] * 8 + [4.0, 4.0, 3.0, 3.0, 2.0, 2.0]) == -1.0
+    assert size.last_change([5.0, 4.0, 3.0, 3.0]) == 0.0
+
+
+def test_networks_of_one_size_have_as_many_parameters_and_the_best_rate():
+    record = load_results("size")
+    rows = record["results"]
+    for networks in record["settings"]["sizes"].values():
+        sizes = [row["parameters"] for row in rows if [row["layers"], row["units"]] in networks]
+        assert max(sizes) < 1.02 * min(sizes)
+    for text, settings in record["settings"]["texts"].items():
+        for layers, units in settings["networks"]:
+            name = f"{text} text, {layers} x {units}"
+            attempts = [row for row in rows if row["arm"].startswith(f"{name} at ")]
+            tried = {row["rate"]: math.inf if row["validation"] is None else row["validation"] for row in attempts}
+            chosen = {row["rate"] for row in rows if row["arm"].startswith(f"{name}, dropout")}
+            assert chosen == {min(tried, key=tried.get)}
+            assert min(tried) < min(chosen) < max(tried)
 
 
 def test_cells_of_equal_size_have_as_many_parameters_and_the_best_rate():

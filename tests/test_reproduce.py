@@ -617,6 +617,13 @@ def test_name_and_clip_value_reach_the_optimizer():
         dataclasses.replace(STREAM, optimizer="Adm").build_optimizer(0.1)
 
 
+def test_weights_decay_and_biases_do_not():
+    optimizer = dataclasses.replace(STREAM, weight_decay=0.1).build_optimizer(0.5)
+    weights = [keras.Variable([2.0], name=name) for name in ("kernel", "bias")]
+    optimizer.apply([keras.ops.zeros(1), keras.ops.zeros(1)], weights)
+    assert [float(each[0]) for each in weights] == pytest.approx([2.0 * (1 - 0.5 * 0.1), 2.0])
+
+
 def test_the_settings_of_a_stream_reach_its_training(monkeypatch, tmp_path):
     seen = {}
     monkeypatch.setattr(training, "train", lambda model, ids, **settings: seen.update(settings))
