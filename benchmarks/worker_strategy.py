@@ -1,4 +1,4 @@
-"""One of the processes that ``workers.py`` times: trains pass after pass, each when a line comes, and prints its seconds.
+"""One of the processes that ``workers.py`` times: it trains a pass whenever a line comes, and prints its seconds.
 
     python worker_strategy.py UNITS ROWS TIME STEPS PASSES
 

@@ -2,10 +2,10 @@
 
     python benchmarks/workers.py
 
-Networks of several widths are trained by `train`: by one process, with all rows of a batch and with half of them, and by
-two processes under `MultiWorkerMirroredStrategy`, each of which has half of the rows. Every process has one thread, as
-if it were a machine with one core, and they talk over the loopback. What two processes take beyond half of the rows is
-what talking costs.
+Networks of several widths are trained by `train`: by one process, with all rows of a batch and with half of them, and
+by two processes under `MultiWorkerMirroredStrategy`, each of which has half of the rows. Every process has one thread,
+as if it were a machine with one core, and they talk over the loopback. What two processes take beyond half of the rows
+is what talking costs.
 """
 
 import os
@@ -29,9 +29,9 @@ class Sizes:
     """What is trained."""
 
     units: tuple = (64, 128, 256, 512)
-    rows: int = 32  # of a batch, all workers together
+    rows: int = 64  # of a batch, all workers together
     length: int = 64
-    steps: int = 6  # per round
+    steps: int = 4  # per round
 
 
 class Workers:
@@ -83,7 +83,7 @@ class Workers:
 
 
 def rows_of(sizes, units, rounds):
-    """Let one process, one with half of the rows, and two take turns on a network; return what the file holds of them."""
+    """Let one process, one with half of the rows, and two take turns; return what the file says of them."""
     passes = 1 + rounds
     half = sizes.rows // 2
     workers = {

@@ -474,7 +474,8 @@ def _add_text(parser):
         "--text",
         action="append",
         metavar="PATH",
-        help="a text file, a folder (all *.txt below it) or - (standard input); can be given several times",
+        help="a text file, a folder (all *.txt below it), an address (https://...) or - (standard input); can be given "
+        "several times",
     )
     text.add_argument("--corpus", choices=list_corpora(), help="a corpus of the book")
     parser.add_argument("--encoding", help="of the files, as Python calls it (default: utf-8)")

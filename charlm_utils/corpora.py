@@ -45,6 +45,24 @@ CORPORA = {
         14_612,
         "76b31a75f380834fae02ff3ff2dc525b0562481c85cf4480ed46cdc9b5235195",
     ),
+    "lighthouse": Corpus(
+        "The log of the lighthouse of Arpi, in Greek, written for this book",
+        "lighthouse.txt",
+        19_194,
+        "706a85426fd8df8d4f25a06f72a221ea08717a85da0ec91a923015f7018a431a",
+    ),
+    "teahouse": Corpus(
+        "The diary of a tea house, in Chinese, written for this book",
+        "teahouse.txt",
+        16_194,
+        "3d60f0ed94818d55ab131747386de7e9ca3cbb4728bed59f948d0d4bc4c254f0",
+    ),
+    "tunes": Corpus(
+        "Jigs, reels and waltzes in ABC notation, composed for this book",
+        "tunes.txt",
+        20_089,
+        "0cc5198e560b91aff43d291ba11a51b106a990429314a0ffadd5e0acea191e73",
+    ),
     "shakespeare": Corpus(
         "Tiny Shakespeare, 40,000 lines from the plays",
         "tinyshakespeare.txt",

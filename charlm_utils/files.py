@@ -37,6 +37,23 @@ def bundled_data_dir():
     raise FileNotFoundError(f"the bundled data folder is missing: looked in {package} and {package.parent}")
 
 
+def bundled_scripts_dir():
+    """Return the folder of the style and of the folder ``charlm``, the scripts of the book's pages.
+
+    In a wheel it lies inside the package, in a checkout beside it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If neither place holds it.
+    """
+    package = Path(__file__).resolve().parent
+    for folder in (package / "scripts", package.parent / "_static"):
+        if (folder / "charlm" / "charlm.js").is_file():
+            return folder
+    raise FileNotFoundError(f"the scripts of the pages are missing: looked in {package} and {package.parent}")
+
+
 @contextlib.contextmanager
 def open_atomically(path):
     """Open a file that takes the place of ``path`` when the block ends well; when it does not, nothing has changed.

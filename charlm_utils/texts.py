@@ -1,4 +1,4 @@
-"""A text of one's own from files, folders and standard input: joined, looked at, and traced back to line and column."""
+"""A text of one's own from files, folders, addresses, standard input: joined, looked at, traced back to its lines."""
 
 import codecs
 import contextlib
@@ -10,9 +10,11 @@ from typing import Annotated
 
 from charlm_utils.checks import Kind, Text, checked, is_path
 from charlm_utils.corpora import decode_text, load_corpus, normalize_newlines
+from charlm_utils.downloads import fetch
 from charlm_utils.vocabulary import UNKNOWN
 
 STANDARD_INPUT = "-"
+_ADDRESSES = ("http://", "https://")
 BETWEEN = "\n\n"  # stands between two texts, whose own newlines are left out there: a blank line
 PathList = Annotated[
     list,
@@ -87,12 +89,12 @@ class OwnText:
 
 @checked
 def read_texts(names: PathList, encoding: Text = "utf-8"):
-    """Read files, all ``*.txt`` below folders in the order of their names, and ``-``, which is standard input.
+    """Read files, all ``*.txt`` below folders in the order of their names, addresses, and ``-``, standard input.
 
     Parameters
     ----------
     names : list of str or Path
-        In the order in which they are to be joined.
+        In the order in which they are to be joined; what begins with ``http://`` or ``https://`` is an address.
     encoding : str
         Of all of them.
 
@@ -107,12 +109,14 @@ def read_texts(names: PathList, encoding: Text = "utf-8"):
         characters, or is no file; if there is no text below a folder.
     FileNotFoundError
         If there is no such file or folder.
+    OSError
+        If an address cannot be read.
     """
     paths = []
     seen = set()
     for name in names:
         for path in _files(name):
-            key = path if path == STANDARD_INPUT else path.resolve()
+            key = path if isinstance(path, str) else path.resolve()
             if key in seen:
                 raise ValueError(f"{_called(path)} is named twice: what is learned would be held out too")
             seen.add(key)
@@ -135,8 +139,8 @@ def check_learnable(text: Text, name: Text):
 
 def _files(name):
     """Return the files that a name stands for."""
-    if str(name) == STANDARD_INPUT:
-        return [STANDARD_INPUT]
+    if str(name) == STANDARD_INPUT or str(name).lower().startswith(_ADDRESSES):
+        return [str(name)]
     path = Path(name)
     if path.is_dir():
         files = sorted(file for file in path.rglob("*.txt") if file.is_file())
@@ -190,7 +194,9 @@ def _doubts(part, data, encoding):
 
 
 def _read_bytes(path):
-    """Return the bytes of a file or of standard input."""
+    """Return the bytes of a file, of standard input, or behind an address."""
+    if isinstance(path, str) and path != STANDARD_INPUT:
+        return _fetch(path)
     if path == STANDARD_INPUT and sys.stdin is None:
         raise ValueError("there is no standard input to read a text from")
     with contextlib.ExitStack() as stack:
@@ -203,6 +209,14 @@ def _read_bytes(path):
             if size > LARGEST_FILE:
                 raise ValueError(f"{_called(path)} is larger than {LARGEST_FILE:,} bytes, which is as much as is read")
     return b"".join(pieces)
+
+
+def _fetch(address):
+    """Return the bytes behind an address; errors name it."""
+    try:
+        return fetch(address, LARGEST_FILE)
+    except OSError as error:
+        raise OSError(f"could not read {address}: {error}") from error
 
 
 def _called(path):

@@ -9,20 +9,21 @@ import tempfile
 import time
 from pathlib import Path
 
-from charlm_utils.checks import AnyPath, Positive, Size, checked
+from charlm_utils.checks import AnyPath, Positive, checked, integer
 
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_NUM_INTRAOP_THREADS": "1"}  # one thread each: they share the machine
+Count = integer(1, 64)
 _SHOWN = 2000  # characters of what a failed process wrote, the last
 
 
 @checked
-def cluster_settings(count: Size):
+def cluster_settings(count: Count):
     """Return for every worker what its environment variable ``TF_CONFIG`` must say, with free ports of this machine.
 
     Parameters
     ----------
     count : int
-        Number of workers.
+        Number of workers, at most 64.
 
     Returns
     -------
@@ -40,7 +41,7 @@ def cluster_settings(count: Size):
 
 
 @checked
-def run_workers(script: AnyPath, count: Size = 2, *, seconds: Positive = 300.0):
+def run_workers(script: AnyPath, count: Count = 2, *, seconds: Positive = 300.0):
     """Run a Python script in several processes that know of each other, and return what each printed.
 
     When one of them fails or the time is up, all are ended: those that are left would wait for it for ever.
@@ -50,7 +51,7 @@ def run_workers(script: AnyPath, count: Size = 2, *, seconds: Positive = 300.0):
     script : str or Path
         A file that makes a ``tf.distribute.MultiWorkerMirroredStrategy`` and trains with it; every worker runs it.
     count : int
-        Number of workers.
+        Number of workers, at most 64.
     seconds : float
         That they may take, start included.
 
@@ -61,9 +62,13 @@ def run_workers(script: AnyPath, count: Size = 2, *, seconds: Positive = 300.0):
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such script.
     RuntimeError
         If a worker fails or the time is up; the message ends with what the failed one wrote to its standard error.
     """
+    if not Path(script).is_file():
+        raise FileNotFoundError(f"script must be a file, got {script}")
     with tempfile.TemporaryDirectory() as folder:
         outputs = [Path(folder, f"output-{number}") for number in range(count)]
         errors = [Path(folder, f"errors-{number}") for number in range(count)]

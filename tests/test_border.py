@@ -34,6 +34,7 @@ INSIDE = {
     *("settings.draw_setting", "settings.check_cell"),
     *("models.Prepared", "runs.Run", "checkpoints.Progress", "checkpoints.read_place", "corpora.Corpus"),
     *("downloads", "settings.Request", "runs.UnfinishedRun", "reproduce.Material", "corpora.decode_text"),
+    *("pages.Matrix", "pages.matrices", "pages.round_rows", "pages.pack", "pages.export", "pages.write_script"),
     *("reproduce.Method", "vocabulary.visible", "plotting.visible"),
 }
 
@@ -164,11 +165,12 @@ class World:
             method=reproduce.Stream(batch_size=2, time=3, epochs=1, learning_rate=0.01),
             prime="a",
         )
-        self.record = self.recipe.to_record()
+        self.record = self.recipe.to_record() | {"sample": "abcd"}
         self.progress = checkpoints.Progress(states=self.states)
         self.folder = folder
         (folder / "file").write_text("a file\n")
         (folder / "text.txt").write_text(TEXT)
+        (folder / "script.py").write_text("")
         os.mkfifo(folder / "pipe")
         VOCABULARY.save(folder / "vocabulary.json")
         runs.save_run(folder / "runs" / "tiny", self.model, VOCABULARY, self.record)
@@ -641,6 +643,16 @@ def make_calls(w):
             "path": text_file,
             "vocabulary": Param("vocabulary", VOCABULARY, more={"smaller": Vocabulary("ab")}),
             "ids_path": Param("path", "ids.npy", more={"under a file": "file/x", "folder": "runs"}),
+        },
+        "pages.write_page": {
+            "folder": Param("path", "new", more={"under a file": "file/x"}),
+            "run": Param("object", w.run),
+        },
+        "workers.cluster_settings": {"count": size},
+        "workers.run_workers": {
+            "script": Param("file", "script.py", more={"folder": "runs"}),
+            "count": Param("size", 1),
+            "seconds": Param("positive", 20.0),
         },
         "layers.FastGRU": {"units": size, "recurrent_dtype": build["recurrent_dtype"]},
         "layers.FastLSTM": {"units": size, "recurrent_dtype": build["recurrent_dtype"]},

@@ -25,7 +25,7 @@ from charlm_utils.corpora import (
 )
 from charlm_utils.files import bundled_data_dir
 
-BUNDLED = ["play", "story", "genera"]
+BUNDLED = ["play", "story", "genera", "lighthouse", "teahouse", "tunes"]
 REAL = ["shakespeare", "anna", "warpeace", "dinos"]
 TEXT = "First line\n\n  \u0391\u03bd\u03ae\u03c1 and a mammoth \U0001f9a3\n" * 40
 
@@ -458,6 +458,28 @@ def test_no_long_line_of_a_bundled_text_repeats(name):
 def test_the_bundled_prose_is_not_made_of_repetitions(name):
     data = load_corpus(name).encode()
     assert len(gzip.compress(data, 9)) / len(data) >= 0.36
+
+
+@pytest.mark.parametrize("name", ["lighthouse", "teahouse", "tunes"])
+def test_the_short_texts_are_not_made_of_repetitions(name):
+    text = load_corpus(name)
+    assert 16_000 <= len(text) <= 21_000
+    lines = Counter(line for line in text.split("\n") if len(line) > 60)
+    assert [line for line, count in lines.items() if count > 1] == []
+    assert len(gzip.compress(text.encode(), 9)) / len(text.encode()) >= 0.22
+
+
+def test_every_bar_of_a_tune_is_as_long_as_its_meter_says():
+    eighths = {"6/8": 6, "4/4": 8, "3/4": 6}
+    bars = 0
+    for tune in load_corpus("tunes").split("\n\n"):
+        fields = dict(line.split(":", 1) for line in tune.split("\n") if re.match("[A-Z]:", line))
+        music = "".join(line for line in tune.split("\n") if line and not re.match("[A-Z]:", line))
+        for bar in re.split(r"[|:]+", music.strip("|:")):
+            length = sum(int(number or 1) for number in re.findall("[A-Ga-g]([0-9]?)", bar))
+            assert length == eighths[fields["M"]], (fields["T"], bar)
+            bars += 1
+    assert bars > 1000
 
 
 def test_genera_are_capitalized_ascii_words_one_per_line_without_duplicates():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from charlm_utils import pages
 from charlm_utils.corpora import CORPORA
 from charlm_utils.evaluation import nats_per_position
 from charlm_utils.models import build_model
@@ -358,7 +359,7 @@ def test_what_was_written_is_read_back(tmp_path, models):
         exported = export_weights.export(settings, weights, VOCABULARY, precision)
         path = export_weights.write_script(tmp_path, "a", exported)
         assert export_weights.read_script(path) == exported
-        pairs = zip(export_weights.matrices(settings, weights), export_weights.unpack(exported), strict=True)
+        pairs = zip(pages.matrices(settings, weights), export_weights.unpack(exported), strict=True)
         for matrix, read in pairs:
             np.testing.assert_allclose(read.bias, matrix.bias, rtol=1e-6)
             largest = np.abs(matrix.weights).max(axis=1, keepdims=True)
@@ -366,13 +367,13 @@ def test_what_was_written_is_read_back(tmp_path, models):
 
 
 def test_a_row_of_zeros_stays_one():
-    scale, rounded = export_weights.round_rows(np.zeros((2, 3)))
+    scale, rounded = pages.round_rows(np.zeros((2, 3)))
     assert np.all(rounded == 0) and np.all(np.isfinite(scale))
 
 
 def test_a_cell_that_the_page_does_not_know_is_refused():
     with pytest.raises(ValueError, match="cell must be one of gru, lstm, got 'rnn'"):
-        export_weights.matrices({"cell": "rnn"}, [])
+        pages.matrices({"cell": "rnn"}, [])
 
 
 # the recorded runs

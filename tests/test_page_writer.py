@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from charlm_utils.models import build_model
+from charlm_utils.pages import write_page
+from charlm_utils.runs import Run
+from charlm_utils.training import set_seed
 from charlm_utils.vocabulary import Vocabulary
 
 pytestmark = pytest.mark.slow
@@ -240,3 +243,25 @@ def test_a_missing_network_is_named(tab, folder):
     button(tab, "Write").click()
     wait_for_status(tab, 'no network "absent"')
     assert not tab.errors
+
+
+def test_a_page_of_ones_own_writes_from_a_disk(tab, tmp_path):
+    set_seed(0)
+    model = build_model(len(VOCABULARY), **SETTINGS)
+    index = write_page(tmp_path / "page", Run("my-run_2", model, VOCABULARY, {"model": SETTINGS, "sample": HOSTILE}))
+    tab.emulate_media(reduced_motion="reduce")
+    tab.goto(index.as_uri())
+    tab.get_by_role("button", name="Write").click()
+    tab.get_by_role("status").filter(has_text="500 characters written.").wait_for()
+    assert text_of(tab).startswith(HOSTILE.strip())
+    assert not tab.errors and not tab.said
+    assert all(url.startswith(("file:", "blob:", "data:")) for url in tab.asked)
+
+
+def test_a_run_without_a_sample_or_of_another_name_gets_no_page(tmp_path):
+    model = build_model(len(VOCABULARY), **SETTINGS)
+    with pytest.raises(ValueError, match='must hold "sample", a text that the network wrote, got None'):
+        write_page(tmp_path, Run("run", model, VOCABULARY, {"model": SETTINGS}))
+    with pytest.raises(ValueError, match="must have letters, digits, - and _ only, got '../run'"):
+        write_page(tmp_path, Run("../run", model, VOCABULARY, {"model": SETTINGS, "sample": "a"}))
+    assert not list(tmp_path.iterdir())

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from charlm_utils.models import build_model
 from charlm_utils.training import set_seed, train
+from charlm_utils.workers import run_workers
 
 BATCH, TIME, VOCAB, EPOCHS = 4, 7, 5, 3
 IDS = np.random.default_rng(0).integers(0, VOCAB, 20 * BATCH * TIME + 4)  # 20 batches: 60 steps in all
@@ -171,3 +172,22 @@ def test_two_processes_reach_what_one_does_though_one_is_killed_on_the_way(alone
         one, other = (assert_reached(tmp_path / f"{name}-{number}.npz", expected) for number in range(2))
         assert one["train"] == other["train"]
         assert one["validation"] == other["validation"]
+
+
+FIT = """
+import keras, numpy as np, tensorflow as tf
+with tf.distribute.MultiWorkerMirroredStrategy().scope():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    model.compile("sgd", "mse")
+data = tf.data.Dataset.from_tensor_slices((np.ones((8, 4), "f4"), np.ones((8, 2), "f4"))).batch(8)
+model.fit(data, verbose=0)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.weekly
+def test_fit_of_keras_does_not_work_with_several_workers(tmp_path):
+    """When this fails, Keras's issue 20585 is solved, and chapter 16 should say so."""
+    (tmp_path / "fit.py").write_text(FIT)
+    with pytest.raises(RuntimeError, match="(?s)ValueError: Attempt to convert a value .PerReplica"):
+        run_workers(tmp_path / "fit.py")

@@ -141,6 +141,18 @@ def test_what_is_no_list_of_paths_is_refused(names):
         read_texts(names)
 
 
+def test_an_address_is_read_as_a_file_is(folder, serve, monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    with serve(folder) as address:
+        own = read_texts([f"{address}/a.txt", folder / "a.txt"])
+        assert own.parts[0].text == own.parts[1].text
+        assert own.name == "a.txt, a.txt"
+        with pytest.raises(ValueError, match="a.txt is named twice"):
+            read_texts([f"{address}/a.txt", f"{address}/a.txt"])
+        with pytest.raises(OSError, match="could not read http.*/missing.txt: .*404"):
+            read_texts([f"{address}/missing.txt"])
+
+
 def test_a_file_too_large_is_not_read_to_its_end(folder, monkeypatch):
     monkeypatch.setattr(texts, "LARGEST_FILE", 5)
     with pytest.raises(ValueError, match=r"a.txt is larger than 5 bytes"):

@@ -30,101 +30,18 @@ import base64
 import dataclasses
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from charlm_utils.files import bundled_data_dir, write_atomically
+from charlm_utils.files import bundled_data_dir
 from charlm_utils.folders import WEIGHTS
+from charlm_utils.pages import GATES, PRECISIONS, Matrix, export, write_script
 from charlm_utils.runs import list_runs, read_run
 
-PRECISIONS = {"int8": np.dtype("i1"), "float32": np.dtype("<f4")}
-_LARGEST = 127  # of a byte with a sign; -128 stays unused, so that a row and its negative round alike
-_GATES = {"gru": 3, "lstm": 4}
 _ROWS = 64  # stretches of the held-out text that are scored side by side, which is 30 times as fast as one stream
-
-
-@dataclass
-class Matrix:
-    """What maps ``columns`` inputs to ``rows`` outputs: ``bias (rows,)`` and ``weights (rows, columns)``, floats."""
-
-    bias: np.ndarray
-    weights: np.ndarray
-
-
-def matrices(settings, weights):
-    """Return the matrices of a model, in the order of the file.
-
-    Parameters
-    ----------
-    settings : dict
-        Arguments of ``build_model``.
-    weights : list of numpy.ndarray
-        As ``model.get_weights()`` returns them.
-
-    Raises
-    ------
-    ValueError
-        If the cell is not one that the page knows.
-    """
-    cell = settings.get("cell", "gru")
-    if cell not in _GATES:
-        raise ValueError(f"cell must be one of {', '.join(_GATES)}, got {cell!r}")
-    embedding, *layers, kernel, bias = weights
-    parts = []
-    for start in range(0, len(layers), 3):
-        from_inputs, from_state, biases = layers[start : start + 3]
-        if start == 0:
-            from_inputs = embedding @ from_inputs
-        if cell == "lstm":
-            biases = np.stack([biases, np.zeros_like(biases)])  # it has one, which the inputs take
-        parts.append(Matrix(biases[0], from_inputs.T))
-        parts.append(Matrix(biases[1], from_state.T))
-    parts.append(Matrix(bias, kernel.T))
-    return parts
-
-
-def round_rows(weights):
-    """Return scales ``(rows,)`` and whole numbers ``(rows, columns)`` whose product is nearly ``weights``."""
-    largest = np.abs(weights).max(axis=1)
-    scale = np.where(largest > 0, largest / _LARGEST, 1).astype(np.float32)
-    return scale, np.round(weights / scale[:, None])
-
-
-def pack(matrix, precision):
-    """Return the bytes of a matrix."""
-    scale, weights = np.ones(len(matrix.bias)), matrix.weights
-    if precision == "int8":
-        scale, weights = round_rows(matrix.weights)
-    return (
-        matrix.bias.astype("<f4").tobytes()
-        + scale.astype("<f4").tobytes()
-        + weights.astype(PRECISIONS[precision]).tobytes()
-    )
-
-
-def export(settings, weights, vocabulary, precision="int8"):
-    """Return what the page gets to know of a model, a dictionary; parameters are those of :func:`matrices`."""
-    parts = [pack(matrix, precision) for matrix in matrices(settings, weights)]
-    return {
-        "characters": vocabulary.characters,
-        "cell": settings.get("cell", "gru"),
-        "units": settings.get("units", 256),
-        "layers": settings.get("num_layers", 1),
-        "precision": precision,
-        "weights": base64.b64encode(b"".join(parts)).decode("ascii"),
-    }
-
-
-def write_script(folder, name, exported):
-    """Write the script that hands a model to the page, and return its path."""
-    text = json.dumps(exported, ensure_ascii=True, separators=(",", ":"))
-    path = Path(folder) / f"{name}.js"
-    write_atomically(path, f"charlm.register({json.dumps(name)}, {text});\n")
-    return path
 
 
 def export_run(name, folder, precision="int8"):
@@ -144,7 +61,7 @@ def read_script(path):
 def unpack(exported):
     """Return the matrices of what :func:`export` returned, as the page computes with them."""
     vocab_size, units = len(exported["characters"]), exported["units"]
-    width = _GATES[exported["cell"]] * units
+    width = GATES[exported["cell"]] * units
     shapes = []
     for layer in range(exported["layers"]):
         shapes.append((width, units if layer else vocab_size))
