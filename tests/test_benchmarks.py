@@ -10,7 +10,8 @@ from charlm_utils.runs import load_speeds
 
 pytestmark = pytest.mark.slow
 
-SECTIONS = ("training", "sampling", "encoding")
+SECTIONS = ("training", "sampling", "encoding", "workers")
+ALONE = ("encoding", "workers")  # without PyTorch, and without products to be set beside a peak
 SPEEDS = load_speeds()
 
 
@@ -123,6 +124,34 @@ def test_operations_of_a_training_step_are_those_of_its_products(script):
     assert training.operations(training.Sizes(), "gru")["full"] == 3 * (forward + 2 * 256 * 3 * 512)
 
 
+class NoWorkers:
+    """Stands for processes that train together, and starts none: that takes seconds for each."""
+
+    parameters = 9
+
+    def __init__(self, count, sizes, units, rows, passes):
+        self.seconds = rows / count
+
+    def go(self):
+        return self.seconds
+
+    def close(self):
+        """Nothing was started."""
+
+
+def test_a_row_of_workers_says_what_was_trained(script):
+    whole, half, shared = measured(script, "workers")[:3]
+    assert [row["name"] for row in (whole, half, shared)] == [
+        "1 worker, 64 units",
+        "1 worker, half of the rows, 64 units",
+        "2 workers, 64 units",
+    ]
+    assert [(row["workers"], row["batch_rows"]) for row in (whole, half, shared)] == [(1, 4), (1, 2), (2, 4)]
+    assert {row["length"] for row in (whole, half, shared)} == {3}
+    assert whole["characters_per_second"] == half["characters_per_second"] == 6  # 4 rows of 3, twice, in 4 seconds
+    assert shared["characters_per_second"] == 12
+
+
 def measured(script, section):
     """Return the rows that a benchmark makes at tiny sizes, without PyTorch."""
     if section == "training":
@@ -131,6 +160,11 @@ def measured(script, section):
     if section == "sampling":
         sampling = script("benchmarks", "sampling")
         return sampling.measure(sampling.Sizes(4, 5, 64, 2, 2, 2, 2, 2, 2), rounds=1)
+    if section == "workers":
+        workers = script("benchmarks", "workers")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(workers, "Workers", NoWorkers)
+            return workers.measure(workers.Sizes(rows=4, length=3, steps=2), rounds=1)
     return script("benchmarks", "encode").measure(characters=300, piece=100, rounds=1)
 
 
@@ -141,7 +175,7 @@ def test_the_file_holds_the_rows_that_the_benchmarks_make(section, script):
         rows = [row for row in SPEEDS[section] if row["machine"] == machine]
         ours = {(row["name"], row["group"]) for row in rows if "torch" not in row["name"].lower()}
         assert ours == made
-        assert len(rows) > len(ours) or section == "encoding", "measured without PyTorch"
+        assert len(rows) > len(ours) or section in ALONE, "measured without PyTorch"
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -155,7 +189,7 @@ def test_rows_name_their_machine_and_ratios_follow_from_medians(section):
         assert row["ratio"] == pytest.approx(first / speed, rel=0.002, abs=0.006), row
         if row["slowest"] is not None:
             assert row["slowest"] <= speed <= row["fastest"], row
-        if section != "encoding":
+        if section not in ALONE:
             assert 0 < row["minimal_share"] < row["full_share"], row
             assert row["peak_gflops"] > 0 and row["peak_dtype"] in ("float32", "bfloat16")
     assert set(SPEEDS) == {"machines", *SECTIONS}

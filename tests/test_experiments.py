@@ -15,7 +15,7 @@ from charlm_utils.corpora import load_corpus
 from charlm_utils.evaluation import evaluate, evaluate_windows
 from charlm_utils.files import bundled_data_dir
 from charlm_utils.names import write_names
-from charlm_utils.runs import load_results, read_run
+from charlm_utils.runs import load_results, load_run, read_run
 
 pytestmark = pytest.mark.slow
 
@@ -492,6 +492,27 @@ def test_a_temperature_is_fitted_to_logits_that_are_too_large(script):
     assert abs(honest["fitted"] - 1) < 0.06 and abs(sure["fitted"] - 1.2) < 0.06
     assert abs(honest["nats"] - honest["entropy"]) < 0.02 < sure["nats"] - sure["entropy"]
     assert sure["nats_fitted"] < sure["nats"]
+
+
+def test_a_network_is_fine_tuned_with_the_characters_of_its_run_and_the_new_ones(script, monkeypatch):
+    tuning = script("experiments", "fine_tuning")
+    run = load_run(tuning.RUN)
+    vocabulary = run.vocabulary.extended("äöü")
+    monkeypatch.setattr(tuning, "load_text", lambda: (vocabulary, None, None, None))
+    old, new = run.model.get_weights(), tuning.new_network("fine-tuned", seed=0).get_weights()
+    assert new[0].shape == (len(run.vocabulary) + 3, 256)
+    np.testing.assert_array_equal(new[0][:-3], old[0])
+    np.testing.assert_array_equal(new[2], old[2])
+    assert tuning.new_network("small, from nothing", seed=0).count_params() < 100_000
+
+
+def test_a_short_text_is_cut_behind_seven_and_eight_tenths(script):
+    own_texts = script("experiments", "own_texts")
+    vocabulary, learned, validation, test = own_texts.load_parts("tunes", "#X")
+    own_texts.load_parts.cache_clear()
+    assert vocabulary.characters.startswith("#X")
+    assert vocabulary.decode(np.concatenate([learned, validation, test])) == load_corpus("tunes")
+    assert (len(learned), len(validation)) == (14062, 2009)
 
 
 def test_every_script_has_its_results():
