@@ -4,9 +4,10 @@
 
 The texts are those that were written for the book's last chapter: a lighthouse keeper's log in Greek, a diary of a tea
 house in Chinese, and tunes in ABC notation. Seven tenths are learned, a tenth is validation text, and the last fifth is
-the test text. *32 units*, *128 units* and *512 units* begin from nothing. *Fine-tuned* is the recorded run `shakespeare-gru`,
-whose vocabulary is extended and which is trained on: a network of the same width as *512 units*, with as many passes. All keep the weights of the pass with the lowest validation loss. The
-counts of the same characters, of the order that is best on the validation text, stand beside them.
+the test text. *32 units*, *128 units* and *512 units* begin from nothing. *Fine-tuned* is the recorded run
+`shakespeare-gru`, whose vocabulary is extended and which is trained on: a network of the same width as *512 units*,
+with as many passes. All keep the weights of the pass with the lowest validation loss. The counts of the same
+characters, of the order that is best on the validation text, stand beside them.
 
 The learning rate of each network is chosen for each text on its validation text with the seed 0. The test text is
 scored once, with the state carried.
