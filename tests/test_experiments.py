@@ -569,7 +569,7 @@ def test_the_order_of_the_counts_is_that_of_the_lowest_validation_loss():
     assert best["order"] == load_results("best")["settings"]["order"] == 7
 
 
-@pytest.mark.parametrize("experiment", ["counts_letters", "counts_warpeace"])
+@pytest.mark.parametrize("experiment", ["counts_anna", "counts_letters", "counts_warpeace"])
 def test_a_network_is_scored_beside_the_counts_as_in_its_record(experiment):
     record = load_results(experiment)
     name = record["settings"]["run"]
