@@ -16,6 +16,7 @@ from charlm_utils.checks import (
     MatplotlibAxes,
     NumberList,
     Numbers,
+    Positive,
     Rows,
     Size,
     Text,
@@ -490,3 +491,69 @@ class _Table:
         scope = f' scope="{scope}"' if scope else ""
         side = "right" if right else "left"
         return f'<{tag}{scope} style="text-align: {side}">{html.escape(text)}</{tag}>'
+
+
+@checked
+def show_colored_text(text: Text, values: NumberList, most: Positive = 1.0, caption: Text = ""):
+    """Return a text whose characters are colored by numbers; a notebook shows it when it is the last value of a cell.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+    values : array
+        ``(len(text),)``: blue below 0, orange above, the stronger the larger, in five steps.
+    most : float
+        What gets the full color.
+    caption : str
+        What the colors show, above the text.
+
+    Returns
+    -------
+    object
+        With the text as text (``str``), without colors, and as HTML.
+
+    Raises
+    ------
+    ValueError
+        If there is not one value for every character.
+
+    Examples
+    --------
+    >>> show_colored_text("to be", [0, 1, 0, 0, 1], caption="vowels")
+    vowels
+    to be
+    """
+    if len(values) != len(text):
+        raise ValueError(f"values must be one for each of {len(text)} characters, got {len(values)}")
+    return _ColoredText(text, np.clip(np.rint(5 * np.asarray(values) / most), -5, 5).astype(int).tolist(), caption)
+
+
+class _ColoredText:
+    """A text, and per character a step of color from -5 to 5."""
+
+    def __init__(self, text, steps, caption):
+        self.text = text
+        self.steps = steps
+        self.caption = caption
+
+    def __repr__(self):
+        return "\n".join([self.caption] * bool(self.caption) + [self.text])
+
+    def _repr_html_(self):
+        parts = []
+        start = 0
+        for stop in range(1, len(self.text) + 1):
+            if stop == len(self.text) or self.steps[stop] != self.steps[start]:
+                parts.append(self._piece(self.text[start:stop], self.steps[start]))
+                start = stop
+        caption = f"<p>{html.escape(self.caption)}</p>" if self.caption else ""
+        style = "white-space: pre-wrap; line-height: 1.6"
+        return f'<div class="charlm-colored">{caption}<pre style="{style}">\n{"".join(parts)}</pre></div>'
+
+    @staticmethod
+    def _piece(text, step):
+        if step == 0:
+            return html.escape(text)
+        color = "230 159 0" if step > 0 else "86 180 233"  # of COLORS
+        return f'<span style="background: rgb({color} / {abs(step) * 0.12:.2f})">{html.escape(text)}</span>'

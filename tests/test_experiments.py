@@ -729,3 +729,31 @@ def test_weights_and_rates_are_those_that_were_best_on_the_validation_text():
     assert dynamic["rate"] == load_results("best")["settings"]["rates"][int(np.argmin(dynamic["validation"]))]
     assert rows["shakespeare-best"]["nats"] == pytest.approx(rows["best network"]["nats"], abs=1e-6)
     assert rows["shakespeare-best"]["parameters"] <= 10_650_000
+
+
+def test_lines_of_verse_are_measured_without_names_and_without_the_last_piece(script):
+    assert script("experiments", "units").line_lengths(["ab\nabcd\n\nFOOL:\nabc\nabcde", "a\n"]) == [2, 4, 3, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [(' he said. "No', "opens"), (' it," he said', "closes"), ("none", None), ('at the end"', None), ('a"b', None)],
+)
+def test_a_quotation_mark_opens_or_closes(script, text, mark):
+    assert script("experiments", "units").first_mark(text) == mark
+
+
+def test_units_are_chosen_and_counted_as_the_script_says(script):
+    units = script("experiments", "units")
+    record = load_results("units")
+    rows = [row for row in record["results"] if row["arm"].startswith("units of")]
+    assert len(rows) == 2 * len({row["seed"] for row in rows}) == 6
+    for row in rows:
+        followers = [value for name, value in row.items() if name.endswith(", followers")]
+        assert max(followers) <= row["followers"] <= sum(followers)
+    kinds = {row["arm"]: row for row in record["results"] if row["arm"].startswith("kinds")}
+    for row in kinds.values():
+        assert np.dot(row["shares"], row["by_kind"]) == pytest.approx(row["nats"], abs=1e-4)
+    recorded = read_run("shakespeare-gru")[0]["held_out_nats"]
+    assert kinds["kinds: shakespeare-gru"]["nats"] == pytest.approx(recorded, abs=1e-4)
+    assert units.conclude(record["results"]) == (record["answer"], record["effect"])

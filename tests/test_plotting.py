@@ -19,6 +19,7 @@ from charlm_utils.plotting import (
     plot_next_character,
     plot_ranking,
     plot_windows,
+    show_colored_text,
     show_table,
     use_book_style,
 )
@@ -303,3 +304,21 @@ def test_a_table_leaves_values_as_they_are_without_formats():
 def test_a_table_refuses_what_does_not_fit(arguments, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
         show_table(*arguments)
+
+
+def test_a_text_is_colored_by_its_numbers_in_runs_and_without_markup():
+    shown = show_colored_text("a<b>\nc", [0, 2, 2, 0.3, -0.5, -9], most=2, caption="x & y")
+    assert repr(shown) == "x & y\na<b>\nc"
+    page = BeautifulSoup(shown._repr_html_(), "html.parser")
+    assert page.p.text == "x & y"
+    assert page.pre.text.lstrip("\n") == "a<b>\nc"
+    spans = [(span.text, span["style"]) for span in page.select("span")]
+    assert [text for text, _ in spans] == ["<b", ">", "\n", "c"]
+    assert spans[0][1] == "background: rgb(230 159 0 / 0.60)"
+    assert spans[1][1] == "background: rgb(230 159 0 / 0.12)"
+    assert spans[3][1] == "background: rgb(86 180 233 / 0.60)"
+
+
+def test_a_text_needs_a_number_for_every_character():
+    with pytest.raises(ValueError, match="^values must be one for each of 2 characters, got 1$"):
+        show_colored_text("ab", [1.0])
