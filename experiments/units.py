@@ -311,13 +311,15 @@ def conclude(results):
         mean_and_error(results, "units of anna", f"closing outside, {name}")[0] for name in ("free", "held inside")
     ]
     followers = [row["followers"] for row in shakespeare + anna]
+    counting = sum(row["place in the line, unit"] > 0.5 for row in anna)
     answer = (
         f"In {above} of {count + len(anna)} networks the best unit follows the place in the line (Shakespeare) or the "
         f"open quotation (Anna Karenina) more closely than the best random direction. Held early or late in the line, "
         f"it makes lines of {lines[1]:.0f} or {lines[2]:.0f} characters instead of {lines[0]:.0f}; held inside a "
         f"quotation, it makes the first quotation mark close one in {closing[1]:.0%} instead of {closing[0]:.0%} of "
-        f"the texts. Between {min(followers)} and {max(followers)} of 256 units follow any of the labels more closely "
-        f"than random directions do."
+        f"the texts. The place in the line of Anna Karenina has a unit in {counting} of {len(anna)} networks. Between "
+        f"{min(followers)} and {max(followers)} of 256 units follow any of the labels more closely than random "
+        f"directions do."
     )
     scores = [f"{row['place in the line, unit']:.2f}" for row in shakespeare]
     quotes = [f"{row['inside quotes, unit']:.2f}" for row in anna]
