@@ -47,7 +47,7 @@ _SPEAKER = re.compile(r"(?:\A|(?<=\n\n))[A-Z][^\n:]{0,40}:(?=\n)")
 
 @checked
 def label_text(text: Text):
-    """Say of every character what a reader could say of it who has read up to it, in numbers.
+    """Say of every character of a text where it stands and what it is, in numbers.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def character_kinds(text: Text):
     Returns
     -------
     numpy.ndarray
-        int ``(n,)``: numbers of :data:`KINDS`. The newline that ends a speaker's name belongs to the newlines.
+        int ``(n,)``: places in ``KINDS``. The newline that ends a speaker's name belongs to the newlines.
     """
     in_word = _places(text, lambda character: character.isalpha() or character == "'")
     kinds = np.full(len(text), KINDS.index("punctuation"))
@@ -305,15 +305,7 @@ def connectivity(model: KerasModel, windows: Rows):
 
 
 class Found(NamedTuple):
-    """A column that follows a label, as :func:`find_column` returns it.
-
-    Attributes
-    ----------
-    column : int
-        Its number.
-    score : float
-        Its correlation with the label on the text that it was not chosen on, with its sign.
-    """
+    """A column that follows a label: its number, and its correlation on the text that it was not chosen on, with sign."""
 
     column: int
     score: float
