@@ -305,7 +305,7 @@ def connectivity(model: KerasModel, windows: Rows):
 
 
 class Found(NamedTuple):
-    """A column that follows a label: its number, and its correlation on the text that it was not chosen on, with sign."""
+    """A column that follows a label: its number, and its correlation where it was not chosen, with its sign."""
 
     column: int
     score: float

@@ -23,7 +23,7 @@ IDS = np.array([0, 1, 2, 3, 4, 0, 2, 4, 1, 3, 0])
 DRAW = np.random.default_rng(0)
 
 
-@pytest.fixture(scope="module", params=["gru", "lstm"])
+@pytest.fixture(scope="module", params=[pytest.param(cell, marks=pytest.mark.slow) for cell in ("gru", "lstm")])
 def network(request):
     """A network of two layers of 6 units that reads 3 numbers, with 5 characters."""
     model = build_model(5, cell=request.param, units=6, num_layers=2, embedding_dim=3)
