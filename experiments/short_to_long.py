@@ -2,14 +2,14 @@
 
     python experiments/short_to_long.py [--seeds 0 1 ...]
 
-A GRU passes three times over the first 800,000 characters, the state carried from window to window. *Short to
-long*: in windows of 16 characters in the first pass, of 64 in the second and of 128 in the third. *Long to short*: the
-same passes in the opposite order, so that the two arms differ in nothing but the order. Three arms keep one length. A
-batch always has 2,048 characters, so that every arm takes as many steps and reads as many characters; shorter windows
-come in more rows, 128, 32 or 16 of them. What grows is thus how far the gradient reaches back, while the rows become
-fewer; the arms of one length show what length and rows do together. The learning rate falls along a cosine, in all arms
-alike. The first rate of each arm is chosen on the validation text with the seed 0; then every seed is scored on the
-last tenth, with the state carried and in windows of 256 from a zero state.
+A GRU passes three times over the first 800,000 characters, the state carried from window to window. *Short to long*: in
+windows of 16 characters in the first pass, of 64 in the second and of 128 in the third. *Long to short*: the same
+passes in the opposite order; beside the order the rate may differ, which every arm has of its own. Three arms keep one
+length. A batch always has 2,048 characters, so that every arm takes as many steps and reads as many characters; shorter
+windows come in more rows, 128, 32 or 16 of them. What grows is thus how far the gradient reaches back, while the rows
+become fewer; the arms of one length show what length and rows do together. The learning rate falls along a cosine, in
+all arms alike. The first rate of each arm is chosen on the validation text with the seed 0; then every seed is scored
+on the last tenth, with the state carried and in windows of 256 from a zero state.
 """
 
 from functools import partial
