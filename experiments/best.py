@@ -117,13 +117,15 @@ def counts(held_out):
     return NgramModel(ORDER).fit(parts.train, len(parts.vocabulary))
 
 
-def known_lengths(learned, ids):
+def known_lengths(held_out, ids):
     """Return for every character after the first how long a context before it, up to ``ORDER - 1``, was seen before.
 
     Parameters
     ----------
-    learned, ids : numpy.ndarray
-        The text that was counted, and the one that is scored.
+    held_out : {"last", "first", None}
+        Whose training part was counted, as in :func:`counts`.
+    ids : numpy.ndarray
+        The text that is scored.
 
     Returns
     -------
@@ -132,10 +134,16 @@ def known_lengths(learned, ids):
     """
     lengths = np.zeros(len(ids) - 1, int)
     for length in range(1, ORDER):
-        seen = np.unique(contexts(learned, length))
-        is_known = np.isin(contexts(ids, length)[:-1], seen)  # after the last one comes no character
+        is_known = np.isin(contexts(ids, length)[:-1], seen_contexts(held_out, length))  # none comes after the last one
         lengths[length - 1 :][is_known] = length
     return lengths
+
+
+@cache
+def seen_contexts(held_out, length):
+    """Return the different contexts of a length in what was counted."""
+    learned = load_parts().learned if held_out is None else load_parts(held_out=held_out).train
+    return np.unique(contexts(learned, length))
 
 
 def contexts(ids, length):
@@ -145,11 +153,19 @@ def contexts(ids, length):
     return windows @ base ** np.arange(length)
 
 
+def losses_by_weight(networks, counted):
+    """Return the mean loss of the mixture for every weight of the networks that is tried."""
+    return [float(mix_nats(networks, counted, weight).mean()) for weight in np.linspace(0, 1, STEPS + 1)]
+
+
 def best_weight(networks, counted):
     """Return the weight of the networks with which the mixture has the lowest mean loss."""
-    weights = np.linspace(0, 1, STEPS + 1)
-    losses = [float(mix_nats(networks, counted, weight).mean()) for weight in weights]
-    return float(weights[np.argmin(losses)])
+    return float(np.linspace(0, 1, STEPS + 1)[np.argmin(losses_by_weight(networks, counted))])
+
+
+def tried_weights(seeds):
+    """Return the losses of the stand-ins' mixture on the validation text, by the weight of the networks."""
+    return {"members": len(seeds), "validation": losses_by_weight(*stand_ins(seeds))}
 
 
 @cache
@@ -165,7 +181,7 @@ def choose_weights(seeds):
     """Return the weight of networks against counts, and one for every length of known context."""
     parts = load_parts()
     networks, counted = stand_ins(seeds)
-    lengths = known_lengths(parts.learned, parts.validation)
+    lengths = known_lengths(None, parts.validation)
     by_length = []
     for length in range(ORDER):
         chosen = lengths == length
@@ -180,7 +196,7 @@ def counted_in_windows(held_out):
     starts = range(0, len(parts.test) - WINDOW, WINDOW)
     cut = [parts.test[start : start + WINDOW + 1] for start in starts]
     nats = -np.log([counts(held_out).target_probabilities(ids) for ids in cut])
-    return nats, np.array([known_lengths(parts.train, ids) for ids in cut])
+    return nats, np.array([known_lengths(held_out, ids) for ids in cut])
 
 
 def with_counts(held_out, seeds, by_length):
@@ -192,7 +208,7 @@ def with_counts(held_out, seeds, by_length):
     shares = weight
     shares_windows = weight
     if by_length:
-        shares = np.array(weights)[known_lengths(parts.train, parts.test)]
+        shares = np.array(weights)[known_lengths(held_out, parts.test)]
         shares_windows = np.array(weights)[lengths_windows]
     nats = mix(average([carried(held_out, seed) for seed in seeds]), counted, shares)
     windows = mix(average([in_windows(held_out, seed) for seed in seeds]), counted_windows, shares_windows)
@@ -246,6 +262,8 @@ def main():
     """Train and score every seed with either tenth held out, then what is made of them together."""
     seeds = tuple(seeds_from_command_line(__doc__, SEEDS))
     experiment = Experiment(__file__, __doc__, chapter=CHAPTER, settings=SETTINGS)
+    for members in (seeds[:1], seeds):
+        experiment.measure(f"weights for {len(members)}, on stand-ins", None, partial(tried_weights, members))
     for held_out in HELD_OUT:
         for seed in seeds:
             experiment.measure(f"alone, {held_out}", seed, partial(alone, held_out, seed))

@@ -13,14 +13,13 @@ import numpy as np
 import tensorflow as tf
 
 from charlm_utils.corpora import load_corpus, split_corpus
-from charlm_utils.evaluation import nats_in_windows, nats_per_position
+from charlm_utils.evaluation import nats_per_position
 from charlm_utils.files import bundled_data_dir, write_atomically
-from charlm_utils.metrics import block_error, longest_copy, novel_ngram_fraction
+from charlm_utils.metrics import block_error
 from charlm_utils.models import build_model, zero_states
 from charlm_utils.ngrams import NgramModel
 from charlm_utils.reproduce import PREPARATIONS
 from charlm_utils.runs import describe_machine, load_run
-from charlm_utils.sampling import generate
 from charlm_utils.training import compiled_step, cosine_decay, set_seed, train
 from charlm_utils.vocabulary import Vocabulary
 
@@ -243,28 +242,6 @@ def fit_batches(network, passes, optimizer, *, carry, clip_norm=5.0, on_pass_end
     return means
 
 
-def score(network):
-    """Return the figures of a network on the last tenth: state carried, in windows, and how new its text is."""
-    parts = load_parts()
-    nats = nats_per_position(network, parts.test)
-    figures = {
-        "parameters": network.count_params(),
-        "nats": float(nats.mean()),
-        "error": block_error(nats),
-        "nats_reset_64": float(nats_in_windows(network, parts.test, 64).mean()),
-        "nats_windows": float(nats_in_windows(network, parts.test, WINDOW).mean()),
-    }
-    return figures | novelty(generate(network, parts.vocabulary, "\n", 500, seed=0, num_samples=20))
-
-
-def score_recorded(name):
-    """Return the figures of a recorded run, with its passes and its speed in characters per second of training."""
-    run = load_run(name)
-    epochs = run.record["training"]["epochs"]
-    speed = epochs * len(load_parts().train) / (60 * run.record["minutes"])
-    return {"epochs": epochs, "characters_per_second": round(speed)} | score(run.model)
-
-
 def count_order(parts, order):
     """Score counts of one order on the test text, and counts of what precedes it on the validation text."""
     vocab_size = len(parts.vocabulary)
@@ -300,15 +277,6 @@ def place_among_counts(results):
     gap = network["nats"] - best["nats"]
     effect = f"network minus order {best['order']}: {gap:+.3f} nats; ±{network['error']:.3f} and ±{best['error']:.3f} "
     return answer, effect + "on the two (blocks of 1,000 characters)"
-
-
-def novelty(texts):
-    """Return the share of runs of eight characters that the training text lacks, and the longest copied stretch."""
-    known = load_parts().train_text
-    return {
-        "new_8grams": float(np.mean([novel_ngram_fraction(text, known, 8) for text in texts])),
-        "longest_copy": max(len(longest_copy(text, known)) for text in texts),
-    }
 
 
 class Experiment:

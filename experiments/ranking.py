@@ -77,7 +77,7 @@ def score_mixture():
     nats, windows = score_ensemble()
     counted = -np.log(counts("last").target_probabilities(parts.test))
     counted_windows, lengths = counted_in_windows("last")
-    mixed = mix(nats, counted, weights[known_lengths(parts.train, parts.test)])
+    mixed = mix(nats, counted, weights[known_lengths("last", parts.test)])
     return mixed, mix(windows, counted_windows, weights[lengths])
 
 

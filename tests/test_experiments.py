@@ -15,6 +15,7 @@ from charlm_utils.corpora import load_corpus
 from charlm_utils.evaluation import evaluate, evaluate_windows
 from charlm_utils.files import bundled_data_dir
 from charlm_utils.names import write_names
+from charlm_utils.reproduce import RECIPES
 from charlm_utils.runs import load_results, load_run, read_run
 
 pytestmark = pytest.mark.slow
@@ -137,24 +138,17 @@ def test_batches_of_any_order_are_learned_with_and_without_their_state(common):
         common.fit_batches(network, [batches], common.keras.optimizers.Adam(), carry=True)
 
 
-def test_a_tiny_network_is_trained_and_scored(script, common, monkeypatch):
-    ideas = script("experiments", "ideas")
-    text = load_corpus("play")[:7000]
+def test_a_tiny_network_is_trained_the_same_way_each_time(common, monkeypatch):
+    text = load_corpus("play")[:4000]
     vocabulary = common.Vocabulary.from_text(text)
     ids = vocabulary.encode(text)
-    parts = common.Parts(vocabulary, text[:4000], text[4000:], ids[:4000], ids[4000:], ids[:3000], ids[3000:4000])
-    for module in (common, ideas):
-        monkeypatch.setattr(module, "load_parts", lambda: parts)
-    monkeypatch.setattr(ideas, "MODEL", ideas.MODEL | {"units": 8, "embedding_dim": 4})
-    monkeypatch.setattr(ideas, "TRAINING", ideas.TRAINING | {"batch_size": 8, "time": 16, "learning_rate": 0.02})
-    tried = ideas.try_idea("weight-average", seed=1)
-    assert tried == ideas.try_idea("weight-average", seed=1) | {"seconds": tried["seconds"]}
-    assert tried["train"][-1] < tried["train"][0]
-    assert tried["validation"] < np.log(len(vocabulary))
-    network, _ = common.fit(ids[:4000], *ideas.settings_of("base"), seed=0)
-    figures = common.score(network)
-    assert figures["nats"] == pytest.approx(evaluate(network, ids[4000:]), abs=1e-6)
-    assert 0 < figures["new_8grams"] <= 1
+    monkeypatch.setattr(common, "load_parts", lambda: SimpleNamespace(vocabulary=vocabulary))
+    model = {"cell": "gru", "units": 8, "embedding_dim": 4}
+    training = {"batch_size": 8, "time": 16, "epochs": 3, "learning_rate": 0.02, "use_ema": True}
+    network, history = common.fit(ids, model, training, seed=1)
+    again, _ = common.fit(ids, model, training, seed=1)
+    assert history["train"][-1] < history["train"][0]
+    assert evaluate(network, ids) == evaluate(again, ids) < np.log(len(vocabulary))
 
 
 @pytest.fixture
@@ -711,24 +705,52 @@ def test_networks_of_one_size_have_as_many_parameters_and_the_best_rate():
             assert min(tried) < min(chosen) < max(tried)
 
 
+def check_choice(rows, chosen):
+    """Assert that the chosen rate has the lowest validation loss of those tried, and is none of the outermost."""
+    tried = {row["rate"]: math.inf if row["validation"] is None else row["validation"] for row in rows}
+    assert chosen == {min(tried, key=tried.get)}
+    assert min(tried) < min(chosen) < max(tried)
+
+
 def test_cells_of_equal_size_have_as_many_parameters_and_the_best_rate():
-    rows = load_results("equal_size")["results"]
+    record = load_results("equal_size")
+    rows = record["results"]
     sizes = [row["parameters"] for row in rows if "parameters" in row]
     assert max(sizes) < 1.01 * min(sizes)
-    for cell in ("rnn", "gru", "lstm"):
-        tried = {row["rate"]: row["validation"] for row in rows if row["cell"] == cell and "validation" in row}
-        chosen = {row["rate"] for row in rows if row["arm"] == cell}
-        assert chosen == {min(tried, key=tried.get)}
+    for cell in record["settings"]["units"]:
+        for way in record["settings"]["ways"]:
+            arm = f"{cell}, {way}"
+            tried = [row for row in rows if row["arm"].startswith(f"{arm} at ")]
+            check_choice(tried, {row["rate"] for row in rows if row["arm"] == arm})
 
 
 def test_weights_and_rates_are_those_that_were_best_on_the_validation_text():
-    rows = {row["arm"]: row for row in load_results("best")["results"]}
-    for arm in ("best network, and counts", "two networks, and counts"):
-        assert rows[arm]["weight"] == pytest.approx(np.argmin(rows[arm]["validation"]) / 20)
-    dynamic = rows["dynamic evaluation"]
-    assert dynamic["rate"] == load_results("best")["settings"]["rates"][int(np.argmin(dynamic["validation"]))]
-    assert rows["shakespeare-best"]["nats"] == pytest.approx(rows["best network"]["nats"], abs=1e-6)
-    assert rows["shakespeare-best"]["parameters"] <= 10_650_000
+    record = load_results("best")
+    rows = {row["arm"]: row for row in record["results"]}
+    rates = record["settings"]["rates"]
+    steps = record["settings"]["steps"]
+    for held_out in ("last", "first"):
+        for members, arm in ((1, "alone and counts"), (5, "ensemble and counts")):
+            losses = rows[f"weights for {members}, on stand-ins"]["validation"]
+            assert 0 < np.argmin(losses) < steps
+            assert rows[f"{arm}, {held_out}"]["weights"] == pytest.approx([np.argmin(losses) / steps])
+        dynamic = rows[f"dynamic evaluation, {held_out}"]
+        check_choice(
+            [{"rate": rate, "validation": loss} for rate, loss in zip(rates, dynamic["validation"], strict=True)],
+            {dynamic["rate"]},
+        )
+
+
+def test_the_best_recipe_is_the_one_with_the_lowest_validation_loss():
+    rows = load_results("recipe")["results"]
+    means = {row["arm"]: np.mean([each["validation"] for each in rows if each["arm"] == row["arm"]]) for row in rows}
+    assert min(means, key=means.get) == load_results("best")["settings"]["arm"]
+    tried = load_results("recipe")["settings"]
+    best = tried["training"] | tried["arms"]["weight decay 0.1"]
+    made = RECIPES["shakespeare-best"].method
+    assert (made.epochs, made.batch_size, made.time) == (best["epochs"], best["batch_size"], best["time"])
+    assert (made.learning_rate, made.weight_decay) == (best["rate"], best["weight_decay"])
+    assert RECIPES["shakespeare-best"].model.dropout == tried["model"]["dropout"]
 
 
 def test_lines_of_verse_are_measured_without_names_and_without_the_last_piece(script):
