@@ -159,24 +159,24 @@ window.charlm = (() => {
     }
 
     // One array of logits per character read.
-    async logits(text, { state } = {}) {
-      return this.#ask("logits", { ids: this.#encode("text", text, 1), state });
+    async logits(text, { state, held } = {}) {
+      return this.#ask("logits", { ids: this.#encode("text", text, 1), state, held });
     }
 
     // -ln p of every character after the first.
-    async nats(text, { state } = {}) {
-      return this.#ask("nats", { ids: this.#encode("text", text, 2), state });
+    async nats(text, { state, held } = {}) {
+      return this.#ask("nats", { ids: this.#encode("text", text, 2), state, held });
     }
 
     // The prime and `length` characters drawn after it. Without a seed, every call writes another text.
-    async write(prime, length, { state, ...settings } = {}) {
+    async write(prime, length, { state, held, ...settings } = {}) {
       const ids = this.#encode("prime", prime, 1);
       if (!Number.isInteger(length) || length < 1) {
         throw new RangeError(`length must be a whole number of at least 1, got ${length}`);
       }
       charlm.sampling.check(settings, this.characters.length);
       settings.seed ??= Math.floor(Math.random() * 2 ** 32);
-      const drawn = await this.#ask("write", { ids, length, settings, state });
+      const drawn = await this.#ask("write", { ids, length, settings, state, held });
       return prime + drawn.map((id) => this.characters[id]).join("");
     }
 

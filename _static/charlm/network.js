@@ -109,9 +109,26 @@ function charlmNetwork() {
       return this.layers.map(() => Array.from({ length: this.cell.parts }, zeros));
     }
 
-    // Read one character: return the logits of the next one, and the new state.
-    step(id, state) {
+    checkHeld({ layer, unit, value }) {
+      const places = { layer: [layer, this.layers.length], unit: [unit, this.units] };
+      for (const [name, [number, count]] of Object.entries(places)) {
+        if (!Number.isInteger(number) || number < 0 || number >= count) {
+          throw new RangeError(`${name} must be a whole number from 0 to ${count - 1}, got ${number}`);
+        }
+      }
+      if (!Number.isFinite(value)) {
+        throw new RangeError(`value must be a finite number, got ${value}`);
+      }
+    }
+
+    // Read one character: return the logits of the next one, and the new state. `held`, {layer, unit, value}, if there
+    // is one, gives one unit of h the same value at every step, the first one included.
+    step(id, state, held) {
       const newState = [];
+      if (held) {
+        this.checkHeld(held);
+        state = state.map((parts, number) => (number === held.layer ? holdUnit(parts, held) : parts));
+      }
       let fromInput = this.table[id];
       this.layers.forEach((layer, number) => {
         if (number > 0) {
@@ -119,12 +136,20 @@ function charlmNetwork() {
           fromInput = layer.fromInput;
         }
         this.product(layer.recurrent, state[number][0], layer.fromState);
-        newState.push(this.cell.step(this.units, fromInput, layer.fromState, state[number]));
+        const parts = this.cell.step(this.units, fromInput, layer.fromState, state[number]);
+        newState.push(held?.layer === number ? holdUnit(parts, held) : parts);
       });
       const logits = new Float32Array(this.vocabSize);
       this.product(this.dense, newState.at(-1)[0], logits);
       return { logits, state: newState };
     }
+  }
+
+  // The same state with one number of h replaced.
+  function holdUnit([h, ...others], { unit, value }) {
+    const output = h.slice();
+    output[unit] = value;
+    return [output, ...others];
   }
 
   // A one-hot row times the first kernel is a column of it, so no product is needed there.

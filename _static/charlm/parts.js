@@ -1,5 +1,5 @@
-// What the Writer, the Reader, the Names and the Training have in common. Texts get into the page as text only, never
-// as markup.
+// What the Writer, the Reader, the Names, the Training and the Units have in common. Texts get into the page as text
+// only, never as markup.
 function charlmParts() {
   "use strict";
 
