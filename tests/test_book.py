@@ -21,6 +21,7 @@ GREEK = re.findall(
 sys.path.insert(0, str(ROOT / "tools"))
 from export_counts import COUNTED  # noqa: E402
 
+WIDGETS = ("writer", "reader", "names", "training", "units")
 FORK = "a-reader/-charlm.book_2-"  # legal on GitHub, and odd
 
 
@@ -337,7 +338,7 @@ def test_every_widget_shows_what_is_recorded_or_stands_on_its_page(built, pages)
     recorded = "\n".join(read_run(name)[0]["sample"] for name in list_runs())
     found = set()
     for name, page in pages.items():
-        widgets = page.select(".charlm-writer, .charlm-reader, .charlm-names, .charlm-training")
+        widgets = page.select(", ".join(f".charlm-{name}" for name in WIDGETS))
         texts = [widget.pre.text.strip() for widget in widgets]
         page_text = page.text if widgets else ""
         for widget, text in zip(widgets, texts, strict=True):
@@ -348,7 +349,7 @@ def test_every_widget_shows_what_is_recorded_or_stands_on_its_page(built, pages)
             assert all(read_run(run)[0]["samples"] for run in runs)
             assert not runs or read_run(runs[0])[0]["samples"][-1].strip() == text
             found.update(widget["class"])
-    assert found == {"charlm-writer", "charlm-reader", "charlm-names", "charlm-training"}
+    assert found == {f"charlm-{name}" for name in WIDGETS}
 
 
 def test_a_page_from_a_disk_has_its_icons_and_no_errors(tab, built):
