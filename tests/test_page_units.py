@@ -43,7 +43,7 @@ def models():
 def folder(tmp_path_factory, write_widgets, models):
     """A folder with a page that holds the Units, and two networks."""
     folder = tmp_path_factory.mktemp("units")
-    write_widgets(folder, ("charlm-units", {"data-networks": NETWORKS}, "abc"))
+    write_widgets(folder, ("charlm-units", {"data-networks": NETWORKS, "data-length": "60"}, "abc"))
     for name, settings in SETTINGS.items():
         exported = export_weights.export(settings, models[name].get_weights(), VOCABULARY, "float32")
         export_weights.write_script(folder / "charlm" / "weights", name, exported)
@@ -132,13 +132,13 @@ def test_writing_is_the_same_with_the_same_seed_and_another_when_held(page):
     for held in (False, False, True):
         page.get_by_label("Hold the unit").set_checked(held)
         page.get_by_role("button", name="Write").click()
-        wait_for_status(page, "3 characters read, 400 written.")
+        wait_for_status(page, "3 characters read, 60 written.")
         written.append(page.locator(".charlm-units pre").text_content())
         page.get_by_role("button", name="Stop").click()
         wait_for_status(page, "Stopped.")
     assert written[0] == written[1] != written[2]
-    assert all(len(text) == 403 and text.startswith("abc") for text in written)
-    assert page.locator(".charlm-written").count() == 400
+    assert all(len(text) == 63 and text.startswith("abc") for text in written)
+    assert page.locator(".charlm-written").count() == 60
     page.locator(".charlm-units pre").press("End")
     wait_for_status(page, "unit 2 is -0.90.")
 

@@ -4,7 +4,8 @@
 //     <div class="charlm-units"><pre>A text to begin with.</pre></div>
 //
 // whose text stands there where no script runs. `data-networks` may name other networks, each with the layer (from 1)
-// and the unit that are chosen first: [[network, label, layer, unit], ...].
+// and the unit that are chosen first: [[network, label, layer, unit], ...]; and `data-length` how many characters a press
+// of Write adds, 400 by default.
 document.addEventListener("DOMContentLoaded", () => {
   "use strict";
 
@@ -16,7 +17,6 @@ document.addEventListener("DOMContentLoaded", () => {
     ["anna-lstm", "Anna Karenina (1.8 MB)", 2, 16],
   ];
   const LONGEST = 2000; // characters of a text that is read
-  const WRITTEN = 400; // characters at a press
   const SHOWN_EVERY = 20; // characters
   const TEMPERATURE = 0.8;
   const CELL = 12; // pixels of a unit in the grid
@@ -27,6 +27,7 @@ document.addEventListener("DOMContentLoaded", () => {
   class Units {
     constructor(place) {
       this.networks = JSON.parse(place.dataset.networks ?? "null") ?? NETWORKS;
+      this.length = Number(place.dataset.length ?? 400);
       this.turn = 0; // grows when something else is to be read
       this.read = []; // what was read: characters, their states, and their places in the page
       this.cursor = 0;
@@ -133,7 +134,7 @@ document.addEventListener("DOMContentLoaded", () => {
       const settings = { temperature: TEMPERATURE, seed: Number(this.inputs.seed.value) };
       charlm.sampling.check(settings, model.characters.length);
       const number = charlm.sampling.random(settings.seed);
-      const length = given.length + (writes ? WRITTEN : 0);
+      const length = given.length + (writes ? this.length : 0);
       const { held } = this;
       this.text.replaceChildren();
       this.read = [];
