@@ -556,4 +556,4 @@ class _ColoredText:
         if step == 0:
             return html.escape(text)
         color = "230 159 0" if step > 0 else "86 180 233"  # of COLORS
-        return f'<span style="background: rgb({color} / {abs(step) * 0.12:.2f})">{html.escape(text)}</span>'
+        return f'<span style="background: rgb({color} / {abs(step) * 0.07:.2f})">{html.escape(text)}</span>'

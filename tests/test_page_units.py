@@ -114,7 +114,7 @@ def test_a_text_is_colored_by_the_unit_and_the_state_is_shown(page, models):
     assert page.locator(".charlm-units pre").text_content() == TEXT
     for ground, value in zip(grounds, states[:, 2], strict=True):
         assert ground.startswith("rgba(86, 180, 233, " if value < 0 else "rgba(230, 159, 0, ")
-        assert abs(float(ground.split(", ")[3].rstrip(")")) - 0.6 * abs(value)) < 0.011
+        assert abs(float(ground.split(", ")[3].rstrip(")")) - 0.35 * abs(value)) < 0.011
     page.locator(".charlm-units pre").press("Home")
     page.locator(".charlm-units pre").press("ArrowRight")
     wait_for_status(page, f"After character 2, b: unit 2 is {states[1, 2]:.2f}.")

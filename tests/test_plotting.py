@@ -314,9 +314,9 @@ def test_a_text_is_colored_by_its_numbers_in_runs_and_without_markup():
     assert page.pre.text.lstrip("\n") == "a<b>\nc"
     spans = [(span.text, span["style"]) for span in page.select("span")]
     assert [text for text, _ in spans] == ["<b", ">", "\n", "c"]
-    assert spans[0][1] == "background: rgb(230 159 0 / 0.60)"
-    assert spans[1][1] == "background: rgb(230 159 0 / 0.12)"
-    assert spans[3][1] == "background: rgb(86 180 233 / 0.60)"
+    assert spans[0][1] == "background: rgb(230 159 0 / 0.35)"
+    assert spans[1][1] == "background: rgb(230 159 0 / 0.07)"
+    assert spans[3][1] == "background: rgb(86 180 233 / 0.35)"
 
 
 def test_a_text_needs_a_number_for_every_character():

@@ -152,7 +152,7 @@ document.addEventListener("DOMContentLoaded", () => {
         const span = make("span", this.text, { textContent: character, className });
         this.read.push({ character, span, state });
         if (place % SHOWN_EVERY === 0 || place === length - 1) {
-          this.cursor = place;
+          this.mark(place);
           this.paint(Math.max(0, place - SHOWN_EVERY));
         }
       }
@@ -176,7 +176,7 @@ document.addEventListener("DOMContentLoaded", () => {
     paint(start = 0) {
       const unit = Number(this.inputs.unit.value);
       for (let place = start; place < this.read.length; place++) {
-        this.read[place].span.style.background = shade(this.values(place)?.[unit], 0.6);
+        this.read[place].span.style.background = shade(this.values(place)?.[unit], 0.35);
       }
       this.paintGrid(unit);
       this.describe();
@@ -199,15 +199,18 @@ document.addEventListener("DOMContentLoaded", () => {
       });
     }
 
+    mark(place) {
+      this.read[this.cursor].span.classList.remove("charlm-cursor");
+      this.cursor = place;
+      this.read[place].span.classList.add("charlm-cursor");
+    }
+
     point(place) {
       if (place < 0 || this.read.length === 0) {
         return;
       }
-      this.read[this.cursor].span.classList.remove("charlm-cursor");
-      this.cursor = place;
-      const { span } = this.read[place];
-      span.classList.add("charlm-cursor");
-      span.scrollIntoView({ block: "nearest" });
+      this.mark(place);
+      this.read[place].span.scrollIntoView({ block: "nearest" });
       this.paintGrid(Number(this.inputs.unit.value));
       this.describe();
     }
