@@ -12,7 +12,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const { build, buttons, choice, labeled, make, recordedText, statusLine, visible } = charlmParts();
   const NETWORKS = [
     ["shakespeare-gru", "Shakespeare (2.5 MB)", 1, 453],
-    ["shakespeare-best", "Shakespeare, the best network (4.7 MB)", 2, 424],
+    ["shakespeare-best", "Shakespeare, the best network (4.7 MB)", 2, 41],
     ["warpeace-lstm", "War and Peace (3.2 MB)", 2, 0],
     ["anna-lstm", "Anna Karenina (1.8 MB)", 2, 16],
   ];
