@@ -57,6 +57,8 @@ bench: .venv/installed .venv-rivals/installed  ## measure speeds, in turns with 
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/sampling.py
 	$(BIN)/python benchmarks/workers.py
+	$(BIN)/python benchmarks/ingredients.py
+	$(BIN)/python benchmarks/fit.py
 
 lock: .venv/installed  ## resolve the dependencies anew into requirements.lock and print what changed
 	cp requirements.lock .venv/lock.before

@@ -31,22 +31,35 @@ class Sizes:
 GATES = {"gru": 3, "lstm": 4}
 
 
-def our_steps(sizes, cell, **settings):
-    """Return a function that takes training steps of the book's model, as ``train`` takes them."""
-    keras.utils.set_random_seed(0)
-    model = build_model(sizes.vocab_size, cell=cell, units=sizes.units, embedding_dim=sizes.embedding_dim, **settings)
-    step = compiled_step(model, keras.optimizers.Adam(0.001), 5.0)
+def step_of(model, sizes, optimizer):
+    """Return a function that takes one training step on random characters, as ``train`` takes it, and returns the loss.
+
+    Clipping is by the global norm of 5.
+    """
+    step = compiled_step(model, optimizer, 5.0)
     states = zero_states(model, sizes.batch_size)
     draw = np.random.default_rng(0)
     shape = (sizes.batch_size, sizes.length)
     inputs = tf.constant(draw.integers(sizes.vocab_size, size=shape), tf.int32)
     targets = tf.constant(draw.integers(sizes.vocab_size, size=shape), tf.int32)
+    return lambda: float(step(inputs, targets, states)[0])
+
+
+def repeated(step, times):
+    """Return a function that takes a step so many times."""
 
     def take_steps():
-        for _ in range(sizes.steps):
-            float(step(inputs, targets, states)[0])
+        for _ in range(times):
+            step()
 
     return take_steps
+
+
+def our_steps(sizes, cell, **settings):
+    """Return a function that takes training steps of the book's model."""
+    keras.utils.set_random_seed(0)
+    model = build_model(sizes.vocab_size, cell=cell, units=sizes.units, embedding_dim=sizes.embedding_dim, **settings)
+    return repeated(step_of(model, sizes, keras.optimizers.Adam(0.001)), sizes.steps)
 
 
 def operations(sizes, cell):

@@ -202,14 +202,15 @@ def keep(section, rows, pytorch=None, path=None):
     rows : list of dict
         As :func:`to_rows` returns them.
     pytorch : str, optional
-        Its version.
+        Its version; without, that which stands there stays.
     path : Path, optional
         Another file.
     """
     path = path or bundled_data_dir() / "speeds.json"
     speeds = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"machines": {}}
-    machine = describe_machine() | {"pytorch": pytorch}
+    machine = describe_machine()
     name = machine_name(machine)
+    machine["pytorch"] = pytorch or speeds["machines"].get(name, {}).get("pytorch")
     others = [row for row in speeds.get(section, []) if row["machine"] != name]
     speeds["machines"][name] = machine
     speeds[section] = others + rows

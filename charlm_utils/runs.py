@@ -357,7 +357,10 @@ def load_speeds():
     dict
         ``"machines"`` describes each processor; every other key is a benchmark with a list of rows. A row has ``name``,
         ``group``, ``machine`` (a key of ``machines``), ``characters_per_second`` (the median of the rounds) with
-        ``slowest`` and ``fastest``, and ``ratio``: how many times as fast as this one the first of its group is.
+        ``slowest`` and ``fastest``, and ``ratio``: how many times as fast as this one the first of its group is. Rows
+        of ``"ingredients"`` also have ``milliseconds`` of a step in every round, ``steps_per_second``, and ``factor``:
+        how many times as fast as the first of its group this one was in the same round, the median of the rounds with
+        ``factor_lowest`` and ``factor_highest``.
     """
     return json.loads((bundled_data_dir() / "speeds.json").read_text(encoding="utf-8"))
 

@@ -4,14 +4,16 @@ import json
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from charlm_utils.runs import load_speeds
 
 pytestmark = pytest.mark.slow
 
-SECTIONS = ("training", "sampling", "encoding", "workers")
-ALONE = ("encoding", "workers")  # without PyTorch, and without products to be set beside a peak
+SECTIONS = ("training", "sampling", "encoding", "workers", "ingredients", "fit")
+ALONE = ("encoding", "workers", "fit")  # without PyTorch, and without products to be set beside a peak
 SPEEDS = load_speeds()
 
 
@@ -71,6 +73,7 @@ def test_rows_are_kept_by_section_and_machine(turns, monkeypatch, tmp_path):
     row = {"machine": "one, 2 cores, avx2", "ratio": 1}
     turns.keep("training", [row], pytorch="2", path=path)
     turns.keep("sampling", [row], path=path)
+    assert json.loads(path.read_text())["machines"]["one, 2 cores, avx2"]["pytorch"] == "2"
     machine = machine | {"processor": "other"}
     other = row | {"machine": "other, 2 cores, avx2"}
     turns.keep("training", [other], path=path)
@@ -152,6 +155,57 @@ def test_a_row_of_workers_says_what_was_trained(script):
     assert shared["characters_per_second"] == 12
 
 
+@pytest.fixture
+def eager():
+    """Nothing is compiled, which would take most of the time."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_ingredients_change_neither_loss_nor_gradient(cell, script, eager):
+    ingredients = script("benchmarks", "ingredients")
+    sizes = ingredients.training.Sizes(2, 3, 4, 5, 6, 1)
+    arms = ingredients.ingredients_of(cell, sizes)
+    ingredients.prove(arms)
+    loss, gradients = arms[-1].first_step()
+    wrong = ingredients.replace(arms[1], first_step=lambda: (loss, [1.1 * gradient for gradient in gradients]))
+    with pytest.raises(AssertionError, match=wrong.name):
+        ingredients.prove([wrong])
+
+
+def test_rows_of_ingredients_hold_milliseconds_and_factors_of_rounds(script, turns):
+    ingredients = script("benchmarks", "ingredients")
+    sizes = ingredients.training.Sizes(steps=2)
+    arms = [ingredients.Arm(name, "group", None, 100, sizes=sizes) for name in ("plain", "other")]
+    plain, other = ingredients.to_rows(arms, [], {"plain": [4, 8, 6], "other": [1, 4, 2]})
+    assert (plain["factor"], plain["factor_lowest"], plain["factor_highest"]) == (1, 1, 1)
+    assert (other["factor"], other["factor_lowest"], other["factor_highest"]) == (3, 2, 4)
+    assert (other["milliseconds"], other["steps_per_second"]) == ([500, 2000, 1000], 1)
+    assert (other["characters_per_second"], other["ratio"]) == (50, 0.33)
+
+
+def test_ingredients_are_measured_in_turns(script, eager):
+    ingredients = script("benchmarks", "ingredients")
+    sizes = ingredients.training.Sizes(2, 3, 4, 5, 6, 1)
+    rows = ingredients.measure(sizes, cells=(), batch_sizes=(1, 4), rounds=2)
+    assert [row["name"] for row in rows] == ["gru: batch of 1", "gru: batch of 4"]
+    for row in rows:
+        assert len(row["milliseconds"]) == row["rounds"] == 2
+        assert np.median(row["milliseconds"]) * row["steps_per_second"] == pytest.approx(1000, rel=0.01)
+
+
+@pytest.mark.filterwarnings("ignore:Even though")  # data are still read by a graph
+@pytest.mark.parametrize("name", ["as it is", "mixed precision"])
+def test_fit_trains_the_characters_it_counts(name, script, eager):
+    fit = script("benchmarks", "fit")
+    sizes = fit.training.Sizes(batch_size=2, length=3, units=4, embedding_dim=5, vocab_size=6, steps=2)
+    rival = fit.rival_of(name, "tiny", sizes)
+    assert rival.seconds() > 0
+    assert rival.characters == 2 * 2 * 3
+
+
 def measured(script, section):
     """Return the rows that a benchmark makes at tiny sizes, without PyTorch."""
     if section == "training":
@@ -165,6 +219,15 @@ def measured(script, section):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(workers, "Workers", NoWorkers)
             return workers.measure(workers.Sizes(rows=4, length=3, steps=2), rounds=1)
+    if section == "ingredients":
+        ingredients = script("benchmarks", "ingredients")
+        lists = ingredients.arms_of(ingredients.training.Sizes(2, 3, 4, 5, 6, 1))
+        return [{"name": arm.name, "group": arm.group} for arms in lists for arm in arms]
+    if section == "fit":
+        fit = script("benchmarks", "fit")
+        tiny = fit.training.Sizes(2, 3, 4, 5, 6, 1)
+        rivals = [fit.rival_of(name, size, tiny) for size in fit.SIZES for name in fit.SWITCHES]
+        return [{"name": rival.name, "group": rival.group} for rival in rivals]
     return script("benchmarks", "encode").measure(characters=300, piece=100, rounds=1)
 
 
@@ -175,7 +238,7 @@ def test_the_file_holds_the_rows_that_the_benchmarks_make(section, script):
         rows = [row for row in SPEEDS[section] if row["machine"] == machine]
         ours = {(row["name"], row["group"]) for row in rows if "torch" not in row["name"].lower()}
         assert ours == made
-        assert len(rows) > len(ours) or section in ALONE, "measured without PyTorch"
+        assert len(rows) > len(ours) or section in (*ALONE, "ingredients"), "measured without PyTorch"
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -189,7 +252,7 @@ def test_rows_name_their_machine_and_ratios_follow_from_medians(section):
         assert row["ratio"] == pytest.approx(first / speed, rel=0.002, abs=0.006), row
         if row["slowest"] is not None:
             assert row["slowest"] <= speed <= row["fastest"], row
-        if section not in ALONE:
+        if section not in ALONE and not any(word in row["name"] for word in ("launches", "empty")):
             assert 0 < row["minimal_share"] < row["full_share"], row
             assert row["peak_gflops"] > 0 and row["peak_dtype"] in ("float32", "bfloat16")
     assert set(SPEEDS) == {"machines", *SECTIONS}
