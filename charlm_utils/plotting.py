@@ -10,6 +10,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
 from charlm_utils.checks import (
+    AnOperation,
     Ids,
     List,
     Mapping,
@@ -340,6 +341,104 @@ def plot_ranking(names: Texts, nats: NumberList, groups: Ids | None = None, ax: 
     ax.set(xlim=(0, 1.15 * max(nats)), ylim=(len(names) - 0.5, -0.5), xlabel="nats per character")
     ax.set_yticks(range(len(names)), names)
     ax.grid(False, axis="y")
+    return ax
+
+
+@checked
+def plot_waterfall(names: Texts, values: NumberList, ranges: List, ax: MatplotlibAxes | None = None):
+    """Draw how a time shrinks from one version of a program to the next: a bar spans what each version saves.
+
+    Parameters
+    ----------
+    names : list of str
+        The versions, the slowest first; it stands on top.
+    values : array
+        ``(versions,)``, what each takes, in milliseconds.
+    ranges : list of pair of float
+        The least and the most that each took, drawn as a line.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The first bar and a last one, for what is left, begin at 0. A version that takes more than the one before has
+        a bar of another color.
+
+    Raises
+    ------
+    ValueError
+        If there is no name, not one value and one range for every name, or a range is no pair of numbers.
+    """
+    if not names:
+        raise ValueError("names must hold at least one string, got none")
+    for name, given in (("values", values), ("ranges", ranges)):
+        if len(given) != len(names):
+            raise ValueError(f"{name} must be one for each of {len(names)} names, got {len(given)}")
+    for number, pair in enumerate(ranges):
+        check(f"ranges[{number}]", pair, NumberList)
+        if len(pair) != 2:
+            raise ValueError(f"ranges[{number}] must be a pair of numbers, got {len(pair)}")
+    ax = ax or plt.gca()
+    ends = [*values, values[-1]]
+    starts = [0, *values[:-1], 0]
+    for y, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        color = COLORS[0] if start == 0 else COLORS[2] if end <= start else COLORS[5]
+        change = f"{end:.0f}" if start == 0 else f"{end - start:+.0f}".replace("-", "\N{MINUS SIGN}")
+        ax.barh(y, end - start, left=start, color=color, alpha=0.6)
+        ax.text(1.03 * max(np.max(ranges), *values), y, change, va="center", ha="left")
+    for y, (low, high) in enumerate(ranges):
+        ax.plot([low, high], [y, y], color="gray", lw=3)
+    ax.set(xlim=(0, 1.15 * np.max(ranges)), xlabel="milliseconds", ylim=(len(names) + 0.5, -0.5))
+    ax.set_yticks(range(len(ends)), [*names, "what is left"])
+    ax.grid(False, axis="y")
+    return ax
+
+
+@checked
+def plot_operations(operations: List, kinds: Texts, ax: MatplotlibAxes | None = None):
+    """Draw recorded operations as bars along the time, one lane for each thread.
+
+    Parameters
+    ----------
+    operations : list of Operation
+        As ``record_operations`` gives them, or some of them.
+    kinds : list of str
+        Up to six kinds, which get a color and stand in the legend; all others are gray.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there is no operation, one of them is none, or there are more kinds than colors.
+    """
+    if not len(operations):
+        raise ValueError("operations must hold at least one Operation, got none")
+    for number, operation in enumerate(operations):
+        check(f"operations[{number}]", operation, AnOperation)
+    if len(kinds) > len(COLORS):
+        raise ValueError(f"kinds must be at most {len(COLORS)}, got {len(kinds)}")
+    ax = ax or plt.gca()
+    first = min(operation.start for operation in operations)
+    lanes = sorted({operation.thread for operation in operations})
+    for kind, color in [*zip(kinds, COLORS, strict=False), (None, "gray")]:
+        for lane, thread in enumerate(lanes):
+            spans = []
+            for operation in operations:
+                its_kind = operation.kind if operation.kind in kinds else None
+                if its_kind == kind and operation.thread == thread:
+                    spans.append((operation.start - first, operation.milliseconds))
+            ax.broken_barh(spans, (lane - 0.35, 0.7), color=color, lw=0)
+        ax.barh(0, 0, color=color, label=kind or "others")
+    ax.set(xlabel="milliseconds", ylim=(len(lanes) - 0.5, -0.5))
+    ax.set_yticks(range(len(lanes)), [f"thread {thread + 1}" for thread in lanes])
+    ax.grid(False, axis="y")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.35), ncols=4)
     return ax
 
 

@@ -20,6 +20,7 @@ import pytest
 import tensorflow as tf
 
 from charlm_utils import checkpoints, models, ngrams, reproduce, runs, sampling, settings, training
+from charlm_utils.traces import Operation
 from charlm_utils.vocabulary import Vocabulary
 
 PACKAGE = Path(models.__file__).parent
@@ -35,7 +36,7 @@ INSIDE = {
     *("models.Prepared", "runs.Run", "checkpoints.Progress", "checkpoints.read_place", "corpora.Corpus"),
     *("downloads", "settings.Request", "runs.UnfinishedRun", "reproduce.Material", "corpora.decode_text"),
     *("pages.Matrix", "pages.matrices", "pages.round_rows", "pages.pack", "pages.export", "pages.write_script"),
-    *("reproduce.Method", "vocabulary.visible", "plotting.visible"),
+    *("reproduce.Method", "vocabulary.visible", "plotting.visible", "traces.Operation"),
 }
 
 # --- bad values ---
@@ -475,6 +476,18 @@ def make_calls(w):
             "groups": Param("ids", [0, 1], optional=True, more={"fewer": [0], "negative": [-1, 0]}),
             "ax": axes,
         },
+        "plotting.plot_waterfall": {
+            "names": Param("strings", ["a", "b"], more={"none at all": [], "one string": "ab", "fewer": ["a"]}),
+            "values": Param("numbers", [2.0, 1.0], more={"fewer": [2.0], "two axes": [[2.0], [1.0]]}),
+            "ranges": Param("list", [[1, 3], [1, 1]], more={"fewer": [[1, 3]], "single": [[1], [1]], "number": [1, 1]}),
+            "ax": axes,
+        },
+        "plotting.plot_operations": {
+            "operations": Param("list", [Operation("MatMul", 0, 0.0, 1.0)], more={"none at all": [], "number": [1]}),
+            "kinds": Param("strings", ["MatMul"], legal=["none at all"], more={"one string": "ab", "many": 7 * ["a"]}),
+            "ax": axes,
+        },
+        "traces.record_operations": {"call": Param("function", len)},
         "plotting.plot_boxes": {
             "places": Param(
                 "dict", {"a": [0.1, 0.2], "b": [0.8, 0.9]}, more={"outside": {"a": [0, 2]}, "words": {"a": ["x", "y"]}}

@@ -17,12 +17,15 @@ from charlm_utils.plotting import (
     plot_character_counts,
     plot_history,
     plot_next_character,
+    plot_operations,
     plot_ranking,
+    plot_waterfall,
     plot_windows,
     show_colored_text,
     show_table,
     use_book_style,
 )
+from charlm_utils.traces import Operation
 
 HISTORY = {"train": [3.0, 2.5, 2.25], "validation": [2.75, 2.5], "seconds": [1.0, 2.0, 3.0]}
 
@@ -54,6 +57,8 @@ def legend_texts(ax):
         lambda **where: plot_next_character([0.5, 0.25, 0.25], "abc", **where),
         lambda **where: plot_ranking(["a"], [2.0], **where),
         lambda **where: plot_windows(["abc", "bcd"], **where),
+        lambda **where: plot_waterfall(["a"], [2.0], [[1.0, 3.0]], **where),
+        lambda **where: plot_operations([Operation("MatMul", 0, 0.0, 1.0)], ["MatMul"], **where),
     ],
 )
 def test_every_figure_draws_on_the_axes_it_is_given_and_returns_them(ax, draw):
@@ -68,6 +73,8 @@ def test_every_figure_draws_on_the_axes_it_is_given_and_returns_them(ax, draw):
         lambda: plot_next_character([0.5, 0.5], "ab"),
         lambda: plot_ranking(["a"], [2.0]),
         lambda: plot_windows(["ab"]),
+        lambda: plot_waterfall(["a"], [2.0], [[1.0, 3.0]]),
+        lambda: plot_operations([Operation("MatMul", 0, 0.0, 1.0)], []),
     ],
 )
 def test_every_figure_makes_axes_when_it_is_given_none(no_axes, draw):
@@ -322,3 +329,28 @@ def test_a_text_is_colored_by_its_numbers_in_runs_and_without_markup():
 def test_a_text_needs_a_number_for_every_character():
     with pytest.raises(ValueError, match="^values must be one for each of 2 characters, got 1$"):
         show_colored_text("ab", [1.0])
+
+
+def test_waterfall_spans_from_each_version_to_the_next_and_ends_with_what_is_left(ax):
+    plot_waterfall(["slow", "fast", "slower"], [8.0, 3.0, 5.0], [[7, 9], [3, 4], [5, 6]], ax)
+    bars = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in ax.patches]
+    assert bars == [(0, 8), (8, 3), (3, 5), (0, 5)]
+    colors = [bar.get_facecolor() for bar in ax.patches]
+    assert colors[0] == colors[3] and len(set(colors)) == 3
+    assert [list(line.get_xdata()) for line in ax.get_lines()] == [[7, 9], [3, 4], [5, 6]]
+    assert [text.get_text() for text in ax.texts] == ["8", "\N{MINUS SIGN}5", "+2", "5"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["slow", "fast", "slower", "what is left"]
+
+
+def test_operations_lie_in_the_lane_of_their_thread_from_the_first_on(ax):
+    operations = [Operation("MatMul", 0, 5.0, 2.0), Operation("Mul", 1, 6.0, 1.0), Operation("MatMul", 1, 8.0, 1.0)]
+    plot_operations(operations, ["MatMul"], ax)
+    spans = {}
+    for bars in ax.collections:
+        for path in bars.get_paths():
+            box = path.get_extents()
+            spans[(box.x0, box.x1, round((box.y0 + box.y1) / 2))] = tuple(bars.get_facecolor()[0])
+    assert set(spans) == {(0, 2, 0), (1, 2, 1), (3, 4, 1)}
+    assert spans[(0, 2, 0)] == spans[(3, 4, 1)] != spans[(1, 2, 1)]
+    assert legend_texts(ax) == ["MatMul", "others"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["thread 1", "thread 2"]
