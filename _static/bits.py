@@ -1,0 +1,29 @@
+r"""Draw `bits.svg`: how three formats spend their bits.
+
+Alternative text: Three rows of cells. float32 has 1 bit for the sign, 8 for the exponent and 23 for the fraction.
+bfloat16 has 1, 8 and 7: it is float32 cut off after 16 bits. float16 has 1, 5 and 10.
+"""
+
+from drawing import GRADIENT, READ, SAID, canvas, cells, label, save
+
+FORMATS = {"float32": (1, 8, 23), "bfloat16": (1, 8, 7), "float16": (1, 5, 10)}
+WIDTH = 0.32
+
+
+def main():
+    """Draw the figure beside this script."""
+    ax = canvas(10.6, 5.6)
+    for row, (name, parts) in enumerate(FORMATS.items()):
+        y = 4.6 - 1.75 * row
+        label(ax, 0.1, y + 0.35, name, side="left")
+        left = 0.1
+        for count, color, word in zip(parts, (GRADIENT, READ, SAID), ("", "exponent", "fraction"), strict=True):
+            cells(ax, left, y, [[""] * count], color, size=WIDTH, height=0.5)
+            if word:
+                label(ax, left + count * WIDTH / 2, y - 0.8, f"{count} bits {word}", size=0.9)
+            left += count * WIDTH
+    save(ax, __file__)
+
+
+if __name__ == "__main__":
+    main()
