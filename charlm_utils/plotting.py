@@ -438,7 +438,7 @@ def plot_operations(operations: List, kinds: Texts, ax: MatplotlibAxes | None = 
     ax.set(xlabel="milliseconds", ylim=(len(lanes) - 0.5, -0.5))
     ax.set_yticks(range(len(lanes)), [f"thread {thread + 1}" for thread in lanes])
     ax.grid(False, axis="y")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.35), ncols=4)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     return ax
 
 
