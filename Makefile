@@ -8,7 +8,7 @@ LAB :=
 WORKERS ?= 3  # on two cores; the third works while a kernel starts
 RUNS ?= 1  # of make portable
 
-.PHONY: help book pages colab notebook check test portable versions lint outputs figures bench lock audit repository clean
+.PHONY: help book pdf pages colab notebook check test portable versions lint outputs figures bench lock audit repository clean
 
 help:  ## list the verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -16,6 +16,9 @@ help:  ## list the verbs
 book: .venv/installed  ## build the HTML book and print where it is
 	$(BIN)/jupyter-book build . --all -W -n --keep-going
 	@echo "The book: $(CURDIR)/_build/html/index.html"
+
+pdf: book  ## build the book, and print it into a PDF that its page of downloads offers; needs Chromium or Chrome
+	$(BIN)/python tools/book_pdf.py _build/html
 
 pages: check-address book  ## build the book that is published; refuse while it has no address
 

@@ -1,6 +1,7 @@
 """Draw `results.svg`: how well models of the book guess a text that they have not seen.
 
-The numbers are those of `data/experiments`. The ground is white, since README.md shows the drawing too.
+The numbers are those of `data/experiments`. The ground is white, since README.md shows the drawing too. For those who
+share a link to a page it is also `results.png`: most places show no SVG there.
 
 Alternative text: Eight bars, one per model, show the loss in nats per character; shorter is better. Knowing nothing
 4.17; counts of single characters 3.35; of pairs 2.48; counts with six characters before 1.52; a GRU 1.47; two GRU
@@ -8,14 +9,16 @@ layers 1.42; five such networks together 1.37; these and counts 1.34.
 """
 
 import math
+from pathlib import Path
 
-from drawing import SAID, STATE, canvas, label, save, tint
+from drawing import INCH, SAID, STATE, canvas, label, save, tint
 from matplotlib.patches import Rectangle
 
 from charlm_utils.runs import load_results, read_run
 
 CHARACTERS = 65
 WIDTH, TOP, STEP = 10.0, 6.9, 0.78
+PIXELS = 1200  # width of the picture
 SCALE = 1.15  # units of the drawing per nat
 
 
@@ -47,6 +50,8 @@ def main():
         label(ax, 4.15 + SCALE * value, y, f"{value:.2f}", side="left")
     label(ax, 4.05, 0.3, "nats per character: shorter is better", side="left", size=0.9)
     save(ax, __file__)
+    picture = Path(__file__).with_suffix(".png")
+    ax.figure.savefig(picture, dpi=PIXELS / WIDTH / INCH, metadata={"Software": None})
 
 
 if __name__ == "__main__":

@@ -80,11 +80,11 @@ def copy_checkout():
 def run_steps():
     """A function that runs the commands of one job of a workflow in a folder, and returns the last result."""
 
-    def run(workflow, job, folder, **environment):
+    def run(workflow, job, folder, leave_out=(), **environment):
         jobs = yaml.safe_load((ROOT / ".github" / "workflows" / workflow).read_text("utf-8"))["jobs"]
         commands = [step["run"] for step in jobs[job]["steps"] if "run" in step]
-        assert commands
-        for command in commands:
+        assert set(leave_out) < set(commands)
+        for command in [command for command in commands if command not in leave_out]:
             options = {"cwd": folder, "env": os.environ | environment, "capture_output": True, "text": True}
             result = subprocess.run(["bash", "-e", "-c", command], **options)
             if result.returncode != 0:

@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
@@ -22,6 +23,48 @@ sys.path.insert(0, str(ROOT / "tools"))
 from export_counts import COUNTED  # noqa: E402
 
 WIDGETS = ("writer", "reader", "names", "training", "units")
+TOO_WIDE = """() => {
+    const lines = Array.from(document.querySelectorAll("div.cell_input pre"));
+    return lines.filter((pre) => pre.scrollWidth > pre.clientWidth).map((pre) => pre.textContent);
+}"""
+FEW = ["intro.html", "chapters/12_sampling.html", "coverage.html", "bibliography.html", "search.html"]
+LOOKS = [
+    pytest.param("light", 390, FEW, id="light-390-few"),
+    pytest.param("dark", 1200, FEW, id="dark-1200-few"),
+    *(
+        pytest.param(mode, width, [], id=f"{mode}-{width}-all", marks=pytest.mark.weekly)
+        for mode in ("light", "dark")
+        for width in (390, 1200)
+    ),
+]
+FEWER_TOKENS = """() => {  // code and formulas have thousands of elements: one token of each color is enough
+    const seen = new Set();
+    for (const token of document.querySelectorAll(":is(pre, dt.sig) span:not(:has(*))")) {
+        const around = token.closest("div.highlight, dt.sig")?.parentElement.className;
+        const kind = [token.className, token.parentElement.className, around].join("/");
+        if (seen.has(kind)) {
+            token.replaceWith(...token.childNodes);
+        }
+        seen.add(kind);
+    }
+    for (const drawing of document.querySelectorAll("mjx-container svg")) {
+        drawing.replaceChildren();
+    }
+}"""
+WATCH_FOCUS = """() => {
+    const wanted = "a[href], button, input, select, textarea, summary, [tabindex='0']";
+    const seen = (part) => part.checkVisibility({ visibilityProperty: true }) && part.tabIndex >= 0;
+    window.unreached = new Set(Array.from(document.querySelectorAll(wanted)).filter(seen));
+    window.unmarked = [];
+    addEventListener("focusin", (event) => {
+        const style = getComputedStyle(event.target);
+        window.unreached.delete(event.target);
+        if (style.outlineStyle === "none" || parseFloat(style.outlineWidth) < 1) {
+            window.unmarked.push(event.target.outerHTML);
+        }
+    });
+    return window.unreached.size;
+}"""
 FORK = "a-reader/-charlm.book_2-"  # legal on GitHub, and odd
 
 
@@ -37,7 +80,7 @@ def built(tmp_path_factory, copy_checkout, run_steps):
         "GITHUB_REPOSITORY": FORK,
         "MAKEFLAGS": f"-- BIN={Path(sys.executable).parent}",
     }
-    result = run_steps("pages.yml", "build", folder, **environment)
+    result = run_steps("pages.yml", "build", folder, leave_out=["make pdf"], **environment)
     assert result.returncode == 0, result.stderr[-4000:]
     assert "WARNING" not in result.stdout + result.stderr
     return folder / "_build" / "html"
@@ -221,6 +264,41 @@ def test_every_page_has_a_description_and_loads_mathematics_only_where_there_is_
     assert pages["intro.html"].find("meta", {"property": "og:title"})["content"] == pages["intro.html"].h1.contents[0]
 
 
+def test_a_shared_link_shows_a_picture_of_the_fork_s_book(built, pages):
+    owner, name = FORK.split("/")
+    for file in toc_files():
+        picture = pages[f"{file}.html"].find("meta", {"property": "og:image"})["content"]
+        assert picture == f"https://{owner}.github.io/{name}/_static/results.png"
+    assert (built / "_static" / "results.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_exercise_is_in_the_index_under_its_stars(pages):
+    found = {}
+    for number, section in enumerate(pages["exercises.html"].select("section section"), start=1):
+        links = section.select("td:first-child a")
+        found.update({link["href"]: (link.text, "★" * number + "☆" * (3 - number)) for link in links})
+    expected = {}
+    for file in toc_files():
+        for exercise in pages[f"{file}.html"].select(".exercise.admonition"):
+            number, stars = exercise.select_one(".caption-number").text.strip(), exercise.p.text.strip()[-4:-1]
+            expected[f"{file}.html#{exercise['id']}"] = (number, stars)
+    assert found == expected and len(found) > 60
+
+
+def test_the_page_of_downloads_leads_to_every_notebook_and_to_an_archive(built, pages):
+    links = [link["href"] for link in pages["downloads.html"].select("a[download]")]
+    notebooks = {f"_sources/{file}.ipynb" for file in toc_files() if file.startswith("chapters/")}
+    assert set(links) == notebooks | {"_downloads/charlm-book.zip"}  # and the PDF is not there
+    assert all((built / link).stat().st_size > 10_000 for link in links)
+
+
+def test_the_foot_names_version_licenses_and_what_the_book_was_built_with(pages):
+    for file in toc_files():
+        foot = pages[f"{file}.html"].select_one(".extra_footer").text
+        assert f"Version {version('charlm-utils')}. Code: MIT license. Prose: CC BY 4.0." in foot
+        assert f"TensorFlow {version('tensorflow')}, Keras {version('keras')} and NumPy {version('numpy')}" in foot
+
+
 def test_ids_are_unique_and_what_can_be_pressed_has_a_name(pages):
     for name, page in pages.items():
         ids = [tag["id"] for tag in page.find_all(id=True)]
@@ -266,9 +344,44 @@ def test_no_page_asks_an_outside_host_scrolls_sideways_or_has_a_script_that_fail
         for width in (1200, 390):
             tab.set_viewport_size({"width": width, "height": 800})
             assert tab.evaluate("document.documentElement.scrollWidth") <= width, name
+        if name.startswith("chapters/"):
+            tab.set_viewport_size({"width": 1200, "height": 800})
+            assert not tab.evaluate(TOO_WIDE), name
     assert len(tab.asked) > len(pages)
     assert not outside(tab, address)
     assert not tab.errors
+
+
+@pytest.mark.parametrize(("mode", "width", "names"), LOOKS)
+def test_axe_finds_nothing_that_keeps_anybody_from_using_a_page(tab, address, pages, mode, width, names):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    tab.emulate_media(color_scheme=mode)
+    tab.set_viewport_size({"width": width, "height": 800})
+    found = []
+    for name in names or pages:
+        if pages[name].find("meta", attrs={"http-equiv": "Refresh"}):
+            continue
+        tab.goto(f"{address}/{name}", wait_until="load")
+        assert tab.evaluate("document.documentElement.dataset.theme") == mode
+        tab.evaluate(FEWER_TOKENS)
+        for rule in axe.Axe().run(tab).response["violations"]:
+            found += [(name, rule["id"], part["target"], part["failureSummary"]) for part in rule["nodes"]]
+    assert not found
+
+
+@pytest.mark.parametrize("names", [FEW, pytest.param([], marks=pytest.mark.weekly)], ids=["few", "all"])
+def test_the_keyboard_reaches_everything_and_whatever_has_the_focus_shows_it(tab, address, pages, names):
+    tab.set_viewport_size({"width": 1200, "height": 800})
+    for name in names or pages:
+        if pages[name].find("meta", attrs={"http-equiv": "Refresh"}):
+            continue
+        tab.goto(f"{address}/{name}", wait_until="load")
+        number = tab.evaluate(WATCH_FOCUS)
+        assert number > 30, name
+        for _ in range(number + 5):
+            tab.keyboard.press("Tab")
+        unreached = "Array.from(window.unreached, (part) => part.outerHTML)"
+        assert tab.evaluate(f"[{unreached}, window.unmarked]") == [[], []], name
 
 
 def test_mathematics_icons_figures_and_search_work_offline(tab, address):
@@ -322,6 +435,13 @@ def test_a_network_writes_on_the_front_page(tab, address, pages):
     assert tab.locator(".charlm-writer pre").text_content().startswith("ROMEO:\n")
     assert not outside(tab, address)
     assert not tab.errors
+
+
+def test_what_the_front_page_shows_was_written_by_recorded_networks(pages):
+    recorded = ["\n" + read_run(name)[0]["sample"] for name in list_runs()]
+    samples = pages["intro.html"].select(".charlm-samples pre")
+    assert len(samples) == 3
+    assert all(any("\n" + sample.text.strip() in text for text in recorded) for sample in samples)
 
 
 def test_every_network_that_the_writer_offers_is_in_the_book(tab, address):

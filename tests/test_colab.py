@@ -127,7 +127,7 @@ def test_setup_cell_says_in_words_what_to_do_without_the_package(fork, fresh, tm
 
 def test_branch_holds_what_a_chapter_needs_and_no_workflow(fork):
     names = run(*GIT, "ls-tree", "--name-only", "colab", cwd=fork.bare).split()
-    assert names == ["LICENSE", "README.md", "chapters", "charlm_utils", "data", "pyproject.toml"]
+    assert names == ["LICENSE", "README.md", "_static", "chapters", "charlm_utils", "data", "pyproject.toml"]
     for path in (ROOT / "chapters").glob("*.ipynb"):
         text = fork.published(f"chapters/{path.name}")
         assert f'PACKAGE = \\"git+file://{fork.bare}@colab\\"' in text

@@ -1,6 +1,7 @@
 """Sphinx extension: a description in the head of every page, no more to load than it uses, and no id twice.
 
-- A description for search engines and for those who share a link: the first sentences of the page.
+- A description for search engines and for those who share a link: the first sentences of the page; and a picture, where
+  the book knows its address.
 - MathJax (2.1 MB) only where there is mathematics.
 - Icons: the theme loads Font Awesome twice, as fonts, which a page from a disk may not load, and as a script of 1.5 MB.
   What the pages use of it, some thirty icons, goes into the style sheet itself.
@@ -40,6 +41,16 @@ def describe(doctree):
     return ""
 
 
+def published_address(config):
+    """Return where GitHub publishes the book, or nothing while it has no address."""
+    repository = config.html_theme_options.get("repository_url", "")
+    found = re.fullmatch(r"https://github\.com/([\w.-]+)/([\w.-]+)", repository)
+    if not found or found[1] == "SET_THE_OWNER":
+        return ""
+    host = f"{found[1]}.github.io".lower()
+    return f"https://{host}" if found[2].lower() == host else f"https://{host}/{found[2]}"
+
+
 def add_description(app, pagename, templatename, context, doctree):
     """Add the tags to a page."""
     description = describe(doctree) if doctree is not None else ""
@@ -51,6 +62,9 @@ def add_description(app, pagename, templatename, context, doctree):
             'property="og:type"': "article",
             'property="og:site_name"': app.config.html_title or app.config.project,
         }
+        address = published_address(app.config)
+        if address:
+            tags['property="og:image"'] = f"{address}/_static/results.png"
         for name, content in tags.items():
             context["metatags"] += f'<meta {name} content="{html.escape(content)}" />\n'
 

@@ -1,0 +1,39 @@
+"""Sphinx extension: mends what the theme and docutils write that a screen reader stumbles over.
+
+- The sidebar with title, search and chapters is one landmark, named *Book*.
+- An empty corner of a table is an empty cell and no heading without words.
+- The button that opens a cell is called what stands on it.
+- Entries of the bibliography are items of their list; docutils gives them a role that is deprecated.
+"""
+
+import re
+from pathlib import Path
+
+MENDED = {
+    r'<div class="bd-sidebar-primary bd-sidebar([^"]*)">': (
+        r'<div class="bd-sidebar-primary bd-sidebar\1" role="navigation" aria-label="Book">'
+    ),
+    r'<th class="([^"]*)">\s*</th>': r'<td class="\1"></td>',
+    r'<summary aria-label="Toggle hidden content">': "<summary>",
+    r'role="doc-biblioentry"': 'role="listitem"',
+}
+
+
+def mend(text):
+    """Return the text of a page as it should be."""
+    for written, wanted in MENDED.items():
+        text = re.sub(written, wanted, text)
+    return text
+
+
+def mend_pages(app, exception):
+    """Mend all pages."""
+    if exception is None and app.builder.format == "html":
+        for page in Path(app.outdir).rglob("*.html"):
+            page.write_text(mend(page.read_text("utf-8")), "utf-8")
+
+
+def setup(app):
+    """Connect the hook."""
+    app.connect("build-finished", mend_pages)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
