@@ -422,6 +422,13 @@ def test_player_steps_through_the_text(tab, address):
     after = player.locator("pre").inner_text()
     assert len(after) < len(before) and before.startswith(after[:-1])
     assert player.locator(".charlm-choices code").count() == 5
+    box = player.bounding_box()
+    player.get_by_role("slider", name="Characters written").fill("0")
+    first = player.locator("pre").inner_text()
+    assert len(first) < len(after) and before.startswith(first)
+    assert player.bounding_box() == box
+    player.get_by_role("button", name="Play").click()
+    assert player.locator("[role=status]").get_attribute("aria-live") == "off"
 
 
 def test_a_network_writes_on_the_front_page(tab, address, pages):

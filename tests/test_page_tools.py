@@ -48,9 +48,15 @@ def test_a_change_is_dated_only_where_git_knows_the_whole_history(tmp_path):
     assert page_foot.last_change(tmp_path, "one.txt") == ""
 
 
-def test_empty_headings_and_deprecated_roles_are_mended():
-    mended = accessible_pages.mend('<th class="head"></th><th class="head"><p>a</p></th><div role="doc-biblioentry">')
-    assert mended == '<td class="head"></td><th class="head"><p>a</p></th><div role="listitem">'
+def test_what_the_theme_and_docutils_write_is_mended():
+    written = {
+        '<th class="head"></th><th class="head"><p>a</p></th>': '<td class="head"></td><th class="head"><p>a</p></th>',
+        '<div role="doc-biblioentry">': '<div role="listitem">',
+        '<summary aria-label="Toggle hidden content">': "<summary>",
+        '<a href="../_sources/a.ipynb" target="_blank"\n>': '<a href="../_sources/a.ipynb" download\n>',
+    }
+    for text, wanted in written.items():
+        assert accessible_pages.mend(text) == wanted
 
 
 @pytest.mark.slow

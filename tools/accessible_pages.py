@@ -3,6 +3,7 @@
 - The sidebar with title, search and chapters is one landmark, named *Book*.
 - An empty corner of a table is an empty cell and no heading without words.
 - The button that opens a cell is called what stands on it.
+- The button for a notebook downloads it, where the theme opens a tab with its source.
 - Entries of the bibliography are items of their list; docutils gives them a role that is deprecated.
 """
 
@@ -15,6 +16,7 @@ MENDED = {
     ),
     r'<th class="([^"]*)">\s*</th>': r'<td class="\1"></td>',
     r'<summary aria-label="Toggle hidden content">': "<summary>",
+    r'(<a href="[^"]*_sources/[^"]*\.ipynb") target="_blank"': r"\1 download",
     r'role="doc-biblioentry"': 'role="listitem"',
 }
 
