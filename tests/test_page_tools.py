@@ -52,6 +52,9 @@ def test_what_the_theme_and_docutils_write_is_mended():
     written = {
         '<th class="head"></th><th class="head"><p>a</p></th>': '<td class="head"></td><th class="head"><p>a</p></th>',
         '<div role="doc-biblioentry">': '<div role="listitem">',
+        '<button class="search-button-field search-button__button" title="Search" aria-label="Search">': (
+            '<button class="search-button-field search-button__button" title="Search">'
+        ),
         '<summary aria-label="Toggle hidden content">': "<summary>",
         '<a href="../_sources/a.ipynb" target="_blank"\n>': '<a href="../_sources/a.ipynb" download\n>',
     }

@@ -2,7 +2,7 @@
 
 - The sidebar with title, search and chapters is one landmark, named *Book*.
 - An empty corner of a table is an empty cell and no heading without words.
-- The button that opens a cell is called what stands on it.
+- The buttons that search, and those that open a cell, are called what stands on them.
 - The button for a notebook downloads it, where the theme opens a tab with its source.
 - Entries of the bibliography are items of their list; docutils gives them a role that is deprecated.
 """
@@ -15,6 +15,7 @@ MENDED = {
         r'<div class="bd-sidebar-primary bd-sidebar\1" role="navigation" aria-label="Book">'
     ),
     r'<th class="([^"]*)">\s*</th>': r'<td class="\1"></td>',
+    r'(search-button-field search-button__button" title="Search") aria-label="Search"': r"\1",
     r'<summary aria-label="Toggle hidden content">': "<summary>",
     r'(<a href="[^"]*_sources/[^"]*\.ipynb") target="_blank"': r"\1 download",
     r'role="doc-biblioentry"': 'role="listitem"',
