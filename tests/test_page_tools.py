@@ -51,6 +51,8 @@ def test_a_change_is_dated_only_where_git_knows_the_whole_history(tmp_path):
 def test_what_the_theme_and_docutils_write_is_mended():
     written = {
         '<th class="head"></th><th class="head"><p>a</p></th>': '<td class="head"></td><th class="head"><p>a</p></th>',
+        '<th class="head"><p></p></th>': '<td class="head"></td>',
+        '<th scope="col" style="a"></th><th scope="col">a</th>': '<td style="a"></td><th scope="col">a</th>',
         '<div role="doc-biblioentry">': '<div role="listitem">',
         '<button class="search-button-field search-button__button" title="Search" aria-label="Search">': (
             '<button class="search-button-field search-button__button" title="Search">'

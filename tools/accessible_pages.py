@@ -14,7 +14,8 @@ MENDED = {
     r'<div class="bd-sidebar-primary bd-sidebar([^"]*)">': (
         r'<div class="bd-sidebar-primary bd-sidebar\1" role="navigation" aria-label="Book">'
     ),
-    r'<th class="([^"]*)">\s*</th>': r'<td class="\1"></td>',
+    r"<th((?: [^>]*)?)>(?:<p></p>)?</th>": r"<td\1></td>",
+    r'<td scope="\w+"': "<td",
     r'(search-button-field search-button__button" title="Search") aria-label="Search"': r"\1",
     r'<summary aria-label="Toggle hidden content">': "<summary>",
     r'(<a href="[^"]*_sources/[^"]*\.ipynb") target="_blank"': r"\1 download",
