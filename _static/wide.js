@@ -1,0 +1,17 @@
+// A table that is wider than the page can be scrolled with the keyboard too; others are no tab stop.
+(() => {
+  "use strict";
+
+  const mark = () => {
+    for (const box of document.querySelectorAll(".pst-scrollable-table-container")) {
+      if (box.scrollWidth > box.clientWidth) {
+        box.tabIndex = 0;
+      } else {
+        box.removeAttribute("tabindex");
+      }
+    }
+  };
+
+  addEventListener("load", mark);
+  addEventListener("resize", mark);
+})();
