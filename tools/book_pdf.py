@@ -36,6 +36,7 @@ SHOW_NUMBERS = """(numbers) => {
 }"""
 PAPER = {
     "format": "A4",
+    "scale": 0.8,
     "margin": {"top": "15mm", "bottom": "18mm", "left": "15mm", "right": "15mm"},
     "print_background": True,
     "display_header_footer": True,
@@ -136,6 +137,7 @@ def join_pages(folder):
     for script in front.select("script"):
         script.decompose()
     front.html["data-theme"] = "light"
+    front.title.string = title.h1.text
     front.head.extend(mathjax)
     front.body.clear()
     content = front.new_tag("main", attrs={"class": "bd-content"})
