@@ -14,9 +14,6 @@ document.addEventListener("DOMContentLoaded", () => {
     const controls = make("div", player, { className: "charlm-controls" });
     const button = (label, title, action) =>
       make("button", controls, { type: "button", textContent: label, title, onclick: action });
-    const slider = make("input", controls, { type: "range", min: 0, max: steps.length - 1, step: 1 });
-    slider.setAttribute("aria-label", "Characters written");
-    slider.oninput = () => { stop(); move(Number(slider.value) - position); };
     const choices = make("div", player, { className: "charlm-choices" });
     choices.setAttribute("role", "status");
 
@@ -46,6 +43,9 @@ document.addEventListener("DOMContentLoaded", () => {
     });
     button("Back", "One character back", () => { stop(); move(-1); });
     button("Next", "One character on", () => { stop(); move(1); });
+    const slider = make("input", controls, { type: "range", min: 0, max: steps.length - 1, step: 1 });
+    slider.setAttribute("aria-label", "Characters written");
+    slider.oninput = () => { stop(); move(Number(slider.value) - position); };
     position = steps.length - 1;
     show();
   });

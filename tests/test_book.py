@@ -422,11 +422,11 @@ def test_player_steps_through_the_text(tab, address):
     after = player.locator("pre").inner_text()
     assert len(after) < len(before) and before.startswith(after[:-1])
     assert player.locator(".charlm-choices code").count() == 5
-    box = player.bounding_box()
+    height = player.bounding_box()["height"]
     player.get_by_role("slider", name="Characters written").fill("0")
     first = player.locator("pre").inner_text()
     assert len(first) < len(after) and before.startswith(first)
-    assert player.bounding_box() == box
+    assert player.bounding_box()["height"] == height
     player.get_by_role("button", name="Play").click()
     assert player.locator("[role=status]").get_attribute("aria-live") == "off"
 
