@@ -27,7 +27,7 @@ TOO_WIDE = """() => {
     const lines = Array.from(document.querySelectorAll("div.cell_input pre"));
     return lines.filter((pre) => pre.scrollWidth > pre.clientWidth).map((pre) => pre.textContent);
 }"""
-FEW = ["intro.html", "chapters/12_sampling.html", "coverage.html", "bibliography.html", "search.html"]
+FEW = ["intro.html", "chapters/12_sampling.html", "bibliography.html", "search.html"]
 LOOKS = [
     pytest.param("light", 390, FEW, id="light-390-few"),
     pytest.param("dark", 1200, FEW, id="dark-1200-few"),
