@@ -495,3 +495,17 @@ def test_on_paper_a_page_is_light_and_its_solutions_are_open(tab, address):
     assert theme == "light" and solutions >= 3
     tab.evaluate("dispatchEvent(new Event('afterprint'))")
     assert tab.evaluate(look) == ["dark", 0]
+
+
+@pytest.mark.weekly
+def test_the_whole_book_becomes_one_pdf_that_leads_to_no_file(built, browser):
+    pypdf = pytest.importorskip("pypdf")
+    import book_pdf
+
+    reader = pypdf.PdfReader(book_pdf.make_pdf(built, browser))
+    titles = [mark.title for mark in reader.outline if not isinstance(mark, list)]
+    assert len(titles) == len(toc_files())  # the title and all pages but that of downloads
+    notes = [note.get_object() for page in reader.pages for note in page.get("/Annots", [])]
+    outside = [note["/A"]["/URI"] for note in notes if "/URI" in note.get("/A", {})]
+    assert outside and not [address for address in outside if not re.match("https?://", address)]
+    assert book_pdf.LINK in (built / "downloads.html").read_text("utf-8")
