@@ -222,14 +222,17 @@ def read_gates(model: KerasModel, ids: Ids, states: List, layer: Count = 0):
     Raises
     ------
     ValueError
-        If there is no such layer, or it is neither GRU nor LSTM.
+        If there is no such layer, or it is neither GRU nor LSTM, or the ids are not those that were read.
     """
+    ids = check_ids(ids, least=1, vocab_size=count_logits(model), purpose=" as were read")
     cell_layer = _layer(model, layer)
     if not isinstance(cell_layer, (keras.layers.GRU, keras.layers.LSTM)):
         raise ValueError(f"layer must be a GRU or an LSTM, got {type(cell_layer).__name__}")
     kernel, recurrent_kernel, bias = cell_layer.get_weights()
-    inputs = chain_of_layers(model)[0].get_weights()[0][ids] if layer == 0 else states[layer - 1][0]
     h = states[layer][0]
+    if len(ids) != len(h):
+        raise ValueError(f"ids must be the {len(h)} that were read, got {len(ids)}")
+    inputs = chain_of_layers(model)[0].get_weights()[0][ids] if layer == 0 else states[layer - 1][0]
     before = np.concatenate([np.zeros_like(h[:1]), h[:-1]])
     sums = inputs @ kernel + before @ recurrent_kernel + bias.reshape(-1, kernel.shape[1]).sum(axis=0)
     parts = np.split(tf.sigmoid(sums).numpy(), kernel.shape[1] // h.shape[1], axis=1)

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from charlm_utils import checkpoints, models, ngrams, reproduce, runs, sampling, settings, training
+from charlm_utils import checkpoints, models, ngrams, probing, reproduce, runs, sampling, settings, training
 from charlm_utils.traces import Operation
 from charlm_utils.vocabulary import Vocabulary
 
@@ -36,7 +36,7 @@ INSIDE = {
     *("models.Prepared", "runs.Run", "checkpoints.Progress", "checkpoints.read_place", "corpora.Corpus"),
     *("downloads", "settings.Request", "runs.UnfinishedRun", "reproduce.Material", "corpora.decode_text"),
     *("pages.Matrix", "pages.matrices", "pages.round_rows", "pages.pack", "pages.export", "pages.write_script"),
-    *("reproduce.Method", "vocabulary.visible", "plotting.visible", "traces.Operation"),
+    *("reproduce.Method", "vocabulary.visible", "plotting.visible", "traces.Operation", "probing.Found"),
 }
 
 # --- bad values ---
@@ -93,6 +93,7 @@ BAD = {
     "positive": kind(JUNK, NUMBERS, without=["fraction", "huge"], large=1e39),
     "not negative": kind(JUNK, NUMBERS, without=["fraction", "huge", "zero"], large=1e39),
     "share": kind(JUNK, NUMBERS, without=["zero"]),
+    "number": kind(JUNK, NUMBERS, without=["fraction", "huge", "zero", "minus one"]),
     "flag": kind(JUNK, NUMBERS, without=["true"]),
     "choice": kind(JUNK, NUMBERS),
     "string": kind(JUNK, NUMBERS, without=["text"]),
@@ -157,6 +158,7 @@ class World:
         two = keras.Model(self.model.inputs, [self.model.outputs[0], self.model.outputs[0]])
         self.models = {"larger": self.larger, "two outputs": two, "unbuilt": keras.Sequential([keras.layers.Dense(5)])}
         self.states = models.zero_states(self.model, 2)
+        self.kept_states = probing.read_states(self.model, IDS)
         self.optimizer = keras.optimizers.Adam()
         self.ngram = ngrams.NgramModel(2).fit(IDS, 5)
         self.sampler = sampling.Sampler(self.model, VOCABULARY)
@@ -280,6 +282,9 @@ def make_calls(w):
         "fast": flag,
         "recurrent_dtype": Param("choice", "float32"),
     }
+    columns = Param("numbers", np.linspace(0, 1, 120).reshape(60, 2), more={"fewer": np.ones((59, 2))})
+    labels = Param("numbers", IDS.astype(float))
+    chosen_on = Param("size", 30, more={"too large": 60})
     new_folder = Param("path", "new", more={"taken": "runs/tiny", "under a file": "file/x"})
     return {
         "batching.cursor_batches": {"ids": any_ids, **shape},
@@ -487,7 +492,7 @@ def make_calls(w):
             "kinds": Param("strings", ["MatMul"], legal=["none at all"], more={"one string": "ab", "many": 7 * ["a"]}),
             "ax": axes,
         },
-        "traces.record_operations": {"call": Param("function", len)},
+        "traces.record_operations": {"call": Param("function", dict)},
         "plotting.plot_boxes": {
             "places": Param(
                 "dict", {"a": [0.1, 0.2], "b": [0.8, 0.9]}, more={"outside": {"a": [0, 2]}, "words": {"a": ["x", "y"]}}
@@ -510,11 +515,47 @@ def make_calls(w):
             "width": size,
             "colors": Param("any ids", [0, 0, 1, 1], optional=True, more={"fewer": [0, 1]}),
         },
+        "plotting.show_colored_text": {
+            "text": Param("string", "abc"),
+            "values": Param("numbers", [0.1, 0.2, 0.3], more={"fewer": [0.1]}),
+            "most": Param("positive", 1.0),
+            "caption": words,
+        },
         "plotting.show_table": {
             "rows": Param("list", [["a", 1]], more={"short": [["a"]], "number": [1]}),
             "columns": Param("strings", ["x", "y"], more={"none at all": [], "one string": "ab"}),
             "formats": Param("strings", ["", "d"], optional=True, more={"fewer": [""], "unknown": ["", "y"]}),
             "caption": words,
+        },
+        "probing.label_text": {"text": words},
+        "probing.character_kinds": {"text": words},
+        "probing.read_states": {"model": recurrent, "ids": ids, "rows": Param("size", 2, more={"too many": 61})},
+        "probing.read_gates": {
+            "model": recurrent,
+            "ids": ids,
+            "states": Param("list", w.kept_states),
+            "layer": Param("seed", 0, more={"too large": 1}),
+        },
+        "probing.half_lives": {"gates": Param("numbers", [[0.1, 0.9], [0.2, 0.8]], more={"above 1": [[2.0]]})},
+        "probing.connectivity": {
+            "model": recurrent,
+            "windows": Param("rows", IDS.reshape(6, 10), more={"flat": IDS, "one column": IDS.reshape(60, 1)}),
+        },
+        "probing.correlate": {"columns": columns, "labels": labels},
+        "probing.find_column": {"columns": columns, "labels": labels, "chosen_on": chosen_on},
+        "probing.project_at_random": {"states": Param("numbers", np.eye(3)), "count": size, "seed": seed},
+        "probing.shift_labels": {"labels": labels, "seed": seed},
+        "probing.probe": {
+            "columns": columns,
+            "labels": Param("rows", np.ones((2, 60)), more={"flat": np.ones(60), "fewer": np.ones((2, 59))}),
+            "chosen_on": chosen_on,
+            "penalty": Param("not negative", 0.1),
+        },
+        "probing.hold_unit": {
+            "model": recurrent,
+            "unit": Param("seed", 1, more={"too large": 3}),
+            "value": Param("number", 0.5),
+            "layer": Param("seed", 0, more={"too large": 1}),
         },
         "reproduce.ModelSettings": build | {"units": size, "num_layers": size},  # its limits hang on the vocabulary
         "reproduce.Stream": {
