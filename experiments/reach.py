@@ -25,7 +25,7 @@ RATE = 0.004  # the first one that is tried
 SHAPE = {"batch_size": 32, "time": 64, "epochs": 3}
 LEARNED = 330_000  # characters
 WINDOWS = 512  # of the validation text
-SMALL = 0.01  # the reach is the distance from which on the relative norm stays below this
+SMALL = 0.01  # the reach is the first distance at which the relative norm is below this
 SETTINGS = {
     "corpus": "shakespeare",
     "kinds": KINDS,
@@ -80,9 +80,9 @@ def measure_reach(network):
 
 
 def reach_of(norms):
-    """Return the distance from which on the relative norm stays below ``SMALL``."""
-    above = np.flatnonzero(np.array(norms) >= SMALL)
-    return int(above[-1]) + 1
+    """Return the first distance at which the relative norm is below ``SMALL``; their number, if it is nowhere."""
+    below = np.flatnonzero(np.array(norms) < SMALL)
+    return int(below[0]) if len(below) else len(norms)
 
 
 def try_rate(kind, rate):

@@ -17,7 +17,17 @@ from pathlib import Path
 from set_repository import ROOT, read_repository
 
 BRANCH = "colab"
-FILES = ["LICENSE", "README.md", "_static/results.svg", "chapters", "charlm_utils", "data", "pyproject.toml"]
+FILES = [
+    "LICENSE",
+    "README.md",
+    "_static/book.css",
+    "_static/charlm",
+    "_static/results.svg",
+    "chapters",
+    "charlm_utils",
+    "data",
+    "pyproject.toml",
+]
 AUTHOR = ["-c", "user.name=tools/publish.py", "-c", "user.email=publish@localhost"]
 
 
