@@ -1,7 +1,7 @@
 r"""Draw `bits.svg`: how three formats spend their bits.
 
 Alternative text: Three rows of cells. float32 has 1 bit for the sign, 8 for the exponent and 23 for the fraction.
-bfloat16 has 1, 8 and 7: it is float32 cut off after 16 bits. float16 has 1, 5 and 10.
+bfloat16 has 1, 8 and 7: the first 16 bits of float32. float16 has 1, 5 and 10.
 """
 
 from drawing import GRADIENT, READ, SAID, canvas, cells, label, save

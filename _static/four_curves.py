@@ -29,8 +29,10 @@ def diagram(ax, left, bottom, title, advice, train, validation):
     arrow(ax, (left, bottom), (left + 4.2, bottom), color=GRAY)
     arrow(ax, (left, bottom), (left, bottom + 2.3), color=GRAY)
     xs = left + 0.2 + 3.7 * PASSES
-    line(ax, *zip(xs, bottom + 0.15 + 1.75 * train, strict=True), color=GATE, width=2, dashed=True)
-    line(ax, *zip(xs, bottom + 0.15 + 1.75 * validation, strict=True), color="black", width=2)
+    learned = list(zip(xs, bottom + 0.15 + 1.75 * train, strict=True))
+    scored = list(zip(xs, bottom + 0.15 + 1.75 * validation, strict=True))
+    line(ax, *learned, color=GATE, width=2, dashed=True)
+    line(ax, *scored, color="black", width=2)
     label(ax, left + 2.1, bottom + 2.75, title)
     label(ax, left + 2.1, bottom - 0.4, advice, size=0.85)
     if title == "learned by heart":

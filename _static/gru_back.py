@@ -8,7 +8,11 @@ reset gate, which branches off from the candidate: minus 0.035 by its sum, times
 
 from drawing import GATE, GRADIENT, STATE, arrow, box, canvas, label, save
 
-UPDATE, RESET, CANDIDATE, BEFORE, WEIGHT = 0.75, 0.25, 0.5, -0.5, 2.0
+UPDATE = 0.75
+RESET = 0.25
+CANDIDATE = 0.5
+BEFORE = -0.5
+WEIGHT = 2.0
 ROWS = (5.6, 4.1, 2.6, 1.1)
 
 

@@ -8,7 +8,8 @@ scored. Once more, the first 10 % are scored and the last 90 % learned.
 from drawing import GRAY, READ, SAID, STATE, canvas, label, save, tint
 from matplotlib.patches import Rectangle
 
-LEFT, WIDTH = 0.1, 9.8
+LEFT = 0.1
+WIDTH = 9.8
 ROWS = [
     ("while choices are made", [("learned", 0.81, STATE), ("choose", 0.09, READ), ("unseen", 0.1, GRAY)]),
     ("at the end", [("learned", 0.9, STATE), ("scored", 0.1, SAID)]),

@@ -10,8 +10,10 @@ import math
 import numpy as np
 from drawing import GRAY, READ, SAID, canvas, dot, label, line, save
 
-LEFT, BOTTOM = 1.1, 1.0
-ACROSS, UP = 12.5, 2.0  # units per 1 of probability, and per nat
+LEFT = 1.1
+BOTTOM = 1.0
+ACROSS = 12.5  # units per 1 of probability
+UP = 2.0  # and per nat
 
 
 def place(p, nats):
@@ -33,10 +35,12 @@ def main():
     mixed = math.log(16 / 5)
     for p, nats, name in [(1 / 8, math.log(8), "1/8"), (5 / 16, mixed, "5/16"), (1 / 2, math.log(2), "1/2")]:
         line(ax, place(p, 0), place(p, nats), color=GRAY, width=0.8, dashed=True)
-        dot(ax, *place(p, nats))
+        x, y = place(p, nats)
+        dot(ax, x, y)
         label(ax, LEFT + ACROSS * p, BOTTOM - 0.35, name)
     line(ax, place(5 / 16, mixed), place(5 / 16, mean), color=GRAY, width=0.8, dashed=True)
-    dot(ax, *place(5 / 16, mean))
+    x, y = place(5 / 16, mean)
+    dot(ax, x, y)
     label(ax, first[0] + 0.25, first[1] + 0.1, f"{math.log(8):.2f}", side="left")
     label(ax, second[0] + 0.2, second[1] + 0.25, f"{math.log(2):.2f}", side="left")
     label(ax, LEFT + ACROSS * 5 / 16 + 0.2, BOTTOM + UP * mean + 0.25, f"mean of the losses: {mean:.2f}", side="left")

@@ -17,7 +17,9 @@ from matplotlib.patches import Rectangle
 from charlm_utils.runs import load_results, read_run
 
 CHARACTERS = 65
-WIDTH, TOP, STEP = 10.0, 6.9, 0.78
+WIDTH = 10.0
+TOP = 6.9
+STEP = 0.78
 PIXELS = 1200  # width of the picture
 SCALE = 1.15  # units of the drawing per nat
 

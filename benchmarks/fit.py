@@ -58,7 +58,8 @@ def model_of(sizes, precision, settings):
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     optimizer = keras.optimizers.Adam(0.001, global_clipnorm=5.0)
-    model.compile(optimizer, loss, **{"jit_compile": False, **settings})
+    options = {"jit_compile": False} | settings
+    model.compile(optimizer, loss, **options)
     return model
 
 

@@ -49,4 +49,5 @@ def main(units, rows, length, steps, passes):
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    numbers = [int(argument) for argument in sys.argv[1:]]
+    main(*numbers)

@@ -51,7 +51,7 @@ class Workers:
 
     def __init__(self, count, sizes, units, rows, passes):
         numbers = [units, rows, sizes.length, sizes.steps, passes]
-        command = [sys.executable, WORKER, *map(str, numbers)]
+        command = [sys.executable, WORKER] + [str(number) for number in numbers]
         self._processes = []
         for settings in cluster_settings(count):
             environment = os.environ | QUIET

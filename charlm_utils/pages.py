@@ -85,7 +85,8 @@ def round_rows(weights):
 
 def pack(matrix, precision):
     """Return the bytes of a matrix."""
-    scale, weights = np.ones(len(matrix.bias)), matrix.weights
+    scale = np.ones(len(matrix.bias))
+    weights = matrix.weights
     if precision == "int8":
         scale, weights = round_rows(matrix.weights)
     return (

@@ -165,7 +165,8 @@ def best_weight(networks, counted):
 
 def tried_weights(seeds):
     """Return the losses of the stand-ins' mixture on the validation text, by the weight of the networks."""
-    return {"members": len(seeds), "validation": losses_by_weight(*stand_ins(seeds))}
+    networks, counted = stand_ins(seeds)
+    return {"members": len(seeds), "validation": losses_by_weight(networks, counted)}
 
 
 @cache

@@ -28,7 +28,8 @@ CLIP_NORM = 5.0
 EPSILON = 1e-7  # Keras's
 WARM_UP = 500  # characters that each of several rows reads before it is scored, as in ``evaluate``
 UNROLL = 8  # steps through time that are compiled into one piece
-BETA_1, BETA_2 = 0.9, 0.999
+BETA_1 = 0.9
+BETA_2 = 0.999
 CLIP = optax.clip_by_global_norm(CLIP_NORM)
 
 
@@ -132,7 +133,8 @@ scan_layer.defvjp(_scan_forward, _scan_backward)
 def read(model, weights, ids, states, dropout=None, key=None):
     """Return the logits ``(time, batch, vocab)`` after every id of ``ids`` ``(time, batch)``, and the new states."""
     vocab_size = weights[0].shape[0]
-    cell, dtype = model["cell"], model["recurrent_dtype"]
+    cell = model["cell"]
+    dtype = model["recurrent_dtype"]
     x = jax.nn.one_hot(ids, vocab_size) @ weights[0]
     new_states = []
     for number, state in enumerate(states):
@@ -253,7 +255,8 @@ class Reader:
 
     def carried(self, weights, texts, rows):
         """Return -ln p ``(networks, n - 1)`` with the state carried, several rows after a warm-up each."""
-        number, length = texts.shape[0], texts.shape[1] - 1
+        number = texts.shape[0]
+        length = texts.shape[1] - 1
         rows = min(rows, max(1, length // WARM_UP))
         stretch = -(-length // rows)
         chunks = -(-stretch // WARM_UP)
@@ -287,7 +290,8 @@ class Reader:
 
     def random(self, weights, texts, scoring):
         """Return the mean loss of batches of windows at random places, ``(networks, draws)``."""
-        rows, time = scoring["rows"], scoring["time"]
+        rows = scoring["rows"]
+        time = scoring["time"]
         draw = np.random.default_rng(0)
         starts = [draw.integers(0, texts.shape[1] - time, rows) for _ in range(scoring["draws"])]
         nats = self.from_zeros(weights, texts, np.concatenate(starts), time)
@@ -304,7 +308,10 @@ def train_together(plans, texts, initial):
     """Train plans that share a shape, and return for each what ``make`` of ``trainings.py`` returns."""
     begun = clock.monotonic()
     shared = plans[0]
-    learned = [text_of(texts, plan, *plan["learn"]) for plan in plans]
+    learned = []
+    for plan in plans:
+        part, start, stop = plan["learn"]
+        learned.append(text_of(texts, plan, part, start, stop))
     ids = jnp.asarray(np.stack([cut_rows(each, **shared["shape"]) for each in learned]))
     steps = (ids.shape[2] - 1) // shared["shape"]["time"]
     learner, settings = begin(plans, size_of(texts, shared), steps, initial)
@@ -422,7 +429,8 @@ def choose(better, new, old):
     """Return the new weights of those networks that got better, the old ones of the others."""
 
     def pick(one, other):
-        return jnp.where(better.reshape(-1, *[1] * (one.ndim - 1)), one, other)
+        of_every_weight = jnp.expand_dims(better, tuple(range(1, one.ndim)))
+        return jnp.where(of_every_weight, one, other)
 
     return jax.tree.map(pick, new, old)
 

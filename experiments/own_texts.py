@@ -62,7 +62,8 @@ def load_parts(text):
     """Return the vocabulary of a text and its three parts as ids."""
     characters = load_corpus(text)
     vocabulary = Vocabulary.from_text(characters)
-    return vocabulary, *split_corpus(vocabulary.encode(characters), PARTS, **SHAPE)
+    parts = split_corpus(vocabulary.encode(characters), PARTS, **SHAPE)
+    return vocabulary, *parts
 
 
 def fit_network(text, kind, rate, seed):

@@ -114,7 +114,8 @@ def compress(name):
 
 def conclude(results):
     """Return the answer and the effect."""
-    least, most = min(CHARACTERS), max(CHARACTERS)
+    least = min(CHARACTERS)
+    most = max(CHARACTERS)
     described = []
     for units in UNITS:
         few, _, _ = mean_and_error(results, f"{units} units, {least} characters", "nats")

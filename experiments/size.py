@@ -175,13 +175,15 @@ def best_arm(results, text, layers, units, dropouts=None):
 
 def compare(results, first, second):
     """Say in words how the test loss of an arm differs from that of another, both with early stopping."""
-    return in_words(*paired_difference(results, first, second, "nats_best"))
+    difference, error, seeds = paired_difference(results, first, second, "nats_best")
+    return in_words(difference, error, seeds)
 
 
 def what_stopping_wins(results, arm):
     """Say in words how the test loss with the weights of the best pass differs from that with those of the last."""
     rows = [row | {"difference": row["nats_best"] - row["nats"]} for row in results if row["arm"] == arm]
-    return in_words(*mean_and_error(rows, arm, "difference"))
+    difference, error, seeds = mean_and_error(rows, arm, "difference")
+    return in_words(difference, error, seeds)
 
 
 def conclude(results):
@@ -197,7 +199,11 @@ def conclude(results):
         winners.append(
             f"{best} ({parameters:,} parameters for {characters:,} characters, {mean:.3f} ± {error:.3f} nats)"
         )
-        small, medium, large = (best_arm(results, text, *SIZES[size][0]) for size in SIZES)
+        single = []
+        for networks in SIZES.values():
+            layers, units = networks[0]
+            single.append(best_arm(results, text, layers, units))
+        small, medium, large = single
         effects.append(f"{text} text: large minus medium, one layer, {compare(results, large, medium)}")
         effects.append(f"medium minus small {compare(results, medium, small)}")
         for deeper in SIZES["large"][1:]:

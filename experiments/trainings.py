@@ -210,7 +210,8 @@ def make(planned):
     """
     begun = clock.process_time()
     network = new_network(planned)
-    ids = stretch_of(planned, *planned["learn"])
+    part, start, stop = planned["learn"]
+    ids = stretch_of(planned, part, start, stop)
     rate = planned["rate"]
     if planned["decay"] == "cosine":
         rate = cosine_decay(rate, len(ids), epochs=planned["epochs"], **planned["shape"])

@@ -110,7 +110,8 @@ def fit_network(corpus, seed):
     train(network, parts.train, optimizer=keras.optimizers.Adam(rate), progress=False, **SHAPE)
     path = weights_file(corpus, seed)
     path.parent.mkdir(exist_ok=True)
-    np.savez(path, *network.get_weights())
+    weights = network.get_weights()
+    np.savez(path, *weights)
     return {"corpus": corpus, "nats": evaluate(network, parts.test, ROWS)}
 
 

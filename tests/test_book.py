@@ -285,7 +285,8 @@ def test_every_exercise_is_in_the_index_under_its_stars(pages):
     expected = {}
     for file in toc_files():
         for exercise in pages[f"{file}.html"].select(".exercise.admonition"):
-            number, stars = exercise.select_one(".caption-number").text.strip(), exercise.p.text.strip()[-4:-1]
+            number = exercise.select_one(".caption-number").text.strip()
+            stars = exercise.p.text.strip()[-4:-1]
             expected[f"{file}.html#{exercise['id']}"] = (number, stars)
     assert found == expected and len(found) > 60
 

@@ -493,7 +493,8 @@ def test_a_network_is_fine_tuned_with_the_characters_of_its_run_and_the_new_ones
     run = load_run(tuning.RUN)
     vocabulary = run.vocabulary.extended("äöü")
     monkeypatch.setattr(tuning, "load_text", lambda: (vocabulary, None, None, None))
-    old, new = run.model.get_weights(), tuning.new_network("fine-tuned", seed=0).get_weights()
+    old = run.model.get_weights()
+    new = tuning.new_network("fine-tuned", seed=0).get_weights()
     assert new[0].shape == (len(run.vocabulary) + 3, 256)
     np.testing.assert_array_equal(new[0][:-3], old[0])
     np.testing.assert_array_equal(new[2], old[2])
@@ -629,7 +630,8 @@ def test_a_training_that_was_made_is_not_made_again(trainings, monkeypatch):
     assert trainings.array_of(planned, "test").mean() == pytest.approx(outcome["scores"]["test"], abs=1e-6)
     network = trainings.network_of(planned)
     assert evaluate(network, trainings.load_parts(None, None, "last").test) == pytest.approx(outcome["scores"]["test"])
-    assert trainings.plan(**{key: planned[key] for key in planned if key != "name"}) == planned
+    settings = {key: planned[key] for key in planned if key != "name"}
+    assert trainings.plan(**settings) == planned
 
 
 def test_a_training_that_was_made_elsewhere_and_diverged_is_one_that_diverges(trainings):
@@ -661,7 +663,8 @@ def test_jax_makes_the_same_trainings(trainings, tmp_path):
     }
     parts = trainings.load_parts(None, None, "last")
     texts = {part: getattr(parts, part).astype(np.uint8) for part in ("learned", "train", "validation", "test")}
-    np.savez(tmp_path / "texts.npz", **{f"shakespeare-None-last-{part}": ids for part, ids in texts.items()})
+    named = {f"shakespeare-None-last-{part}": ids for part, ids in texts.items()}
+    np.savez(tmp_path / "texts.npz", **named)
     (tmp_path / "plans.json").write_text(json.dumps(groups))
     initial = {}
     for planned in (planned for group in groups.values() for planned in group):

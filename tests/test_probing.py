@@ -74,7 +74,8 @@ def test_a_quotation_ends_with_its_paragraph_and_names_need_an_empty_line():
 
 def test_every_character_has_a_kind():
     kinds = [KINDS[number] for number in character_kinds("Ann:\nDon't go.")]
-    name, inner = "speaker's name", "inside a word"
+    name = "speaker's name"
+    inner = "inside a word"
     wanted = [name] * 4 + ["newline", "first letter", *[inner] * 4, "space", "first letter", inner, "punctuation"]
     assert kinds == wanted
 
@@ -90,7 +91,8 @@ def test_states_are_those_of_single_steps(network):
 
 def test_stretches_side_by_side_have_the_states_of_one_stream(network, monkeypatch):
     monkeypatch.setattr("charlm_utils.probing.WARM_UP", 11)
-    one, three = read_states(network, IDS), read_states(network, IDS, rows=3)
+    one = read_states(network, IDS)
+    three = read_states(network, IDS, rows=3)
     np.testing.assert_allclose(three[0][0][:4], one[0][0][:4], atol=1e-6)
     assert three[1][0].shape == one[1][0].shape == (11, 6)
 
@@ -157,7 +159,8 @@ class WithRows:
 
 
 def test_correlation_is_that_of_numpy():
-    columns, label = DRAW.normal(size=(30, 4)), DRAW.normal(size=30)
+    columns = DRAW.normal(size=(30, 4))
+    label = DRAW.normal(size=30)
     wanted = [np.corrcoef(column, label)[0, 1] for column in columns.T]
     np.testing.assert_allclose(correlate(columns, label), wanted)
     np.testing.assert_allclose(correlate(columns.astype(np.float32) + 7, label), wanted, atol=1e-5)

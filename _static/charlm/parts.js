@@ -65,10 +65,20 @@ function charlmParts() {
     return { "\n": "\u21b5", " ": "\u2423" }[character] ?? character;
   }
 
+  // Where a key leads from a character of a text, or null. Left and right: a character; up and down: twenty; Home, End.
+  function moved(event, place, last) {
+    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -20, ArrowDown: 20, Home: -last, End: last };
+    if (last < 0 || !(event.key in steps)) {
+      return null;
+    }
+    event.preventDefault();
+    return Math.max(0, Math.min(last, place + steps[event.key]));
+  }
+
   // Make a widget of every place with this class.
   function build(className, Widget) {
     document.querySelectorAll(`.${className}`).forEach((place) => new Widget(place));
   }
 
-  return { build, buttons, choice, color, labeled, make, recordedText, statusLine, table, visible };
+  return { build, buttons, choice, color, labeled, make, moved, recordedText, statusLine, table, visible };
 }

@@ -8,7 +8,7 @@
 document.addEventListener("DOMContentLoaded", () => {
   "use strict";
 
-  const { build, buttons, choice, color, labeled, make, recordedText, statusLine, table, visible } = charlmParts();
+  const { build, buttons, choice, color, labeled, make, moved, recordedText, statusLine, table, visible } = charlmParts();
   const NETWORKS = [
     ["shakespeare-gru", "Shakespeare (2.5 MB)", "shakespeare-counts"],
     ["shakespeare-best", "Shakespeare, the best network (4.7 MB)", "shakespeare-counts"],
@@ -101,13 +101,10 @@ document.addEventListener("DOMContentLoaded", () => {
       }
     }
 
-    // Left and right: a character; up and down: twenty; Home and End.
     move(event) {
-      const last = this.read.length - 1;
-      const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -20, ArrowDown: 20, Home: -last, End: last };
-      if (last >= 0 && event.key in steps) {
-        event.preventDefault();
-        this.point(Math.max(0, Math.min(last, this.cursor + steps[event.key])));
+      const place = moved(event, this.cursor, this.read.length - 1);
+      if (place !== null) {
+        this.point(place);
       }
     }
 
