@@ -166,17 +166,20 @@ def test_a_stored_picture_is_small_and_looks_the_same():
         right.legend()
         right.scatter([0, 1, 2], [3, 30, 70], c=[0, 1, 2])
         left.imshow(np.eye(4))
+        left.plot([0, 1, 2], [2, 1, 0], "o", color="red")
         file = io.StringIO()
         figure.savefig(file, format="svg")
         plt.close(figure)
     svg = file.getvalue()
     small = run_notebooks.compact(svg)
-    assert len(json.dumps(small)) < 0.7 * len(json.dumps(svg.splitlines(True), indent=1))
+    assert len(json.dumps(small)) < 0.6 * len(json.dumps(svg.splitlines(True), indent=1))
     assert run_notebooks.compact(small) == small
     before, after = ([*ElementTree.fromstring(text).iter()] for text in (svg, small))
     for kind in ("path", "use", "image", "clipPath"):
         drawn, kept = ([part for part in tree if part.tag.endswith("}" + kind)] for tree in (before, after))
         assert len(drawn) == len(kept) > 0
+    red = [part for part in after if part.get("style") == "fill: #ff0000; stroke: #ff0000"]
+    assert [len(part) for part in red] == [3], "three marks share one style"
     names = {part.get("id") for part in after}
     used = set(re.findall(r'(?:url\(|href=")#([^")]+)', small))
     assert used and used <= names
