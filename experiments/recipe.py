@@ -43,8 +43,13 @@ SEEDS = [0, 1, 2]
 
 def settings_of(arm):
     """Return the arguments of ``build_model`` and the settings of the training of an arm."""
-    model = {key: ARMS[arm].get(key, value) for key, value in MODEL.items()}
-    training = {key: ARMS[arm].get(key, value) for key, value in TRAINING.items()}
+    return changed(ARMS[arm])
+
+
+def changed(changes):
+    """Return the same for the base with some changes."""
+    model = {key: changes.get(key, value) for key, value in MODEL.items()}
+    training = {key: changes.get(key, value) for key, value in TRAINING.items()}
     return model, training
 
 
