@@ -118,7 +118,10 @@ def is_array(value, types, axes=None, minus_infinity=False):
         return False
     if array.dtype.kind != "f":
         return True
-    return bool(np.all(np.isfinite(array) | (minus_infinity & (array == -np.inf))))
+    allowed = np.isfinite(array)
+    if minus_infinity:
+        allowed = allowed | (array == -np.inf)
+    return bool(allowed.all())
 
 
 Ids = Annotated[np.ndarray, Kind("a 1-D array of integers", lambda value: is_array(value, "iu", axes=1))]

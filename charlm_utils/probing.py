@@ -341,7 +341,8 @@ def correlate(columns: Numbers, labels: NumberList):
         raise ValueError(f"columns must be ({len(labels)}, units), as there are labels, got {columns.shape}")
     centered = (labels - labels.mean()).astype(columns.dtype if columns.dtype.kind == "f" else np.float64)
     lengths = np.sqrt(len(labels)) * columns.std(axis=0) * np.sqrt(np.sum(centered**2))
-    changes = lengths > 1e-6 * (1 + np.abs(columns).max(initial=0))
+    largest = max(float(columns.max(initial=0)), -float(columns.min(initial=0)))  # abs would make a copy
+    changes = lengths > 1e-6 * (1 + largest)
     return np.divide(centered @ columns, lengths, out=np.zeros(columns.shape[1]), where=changes)
 
 

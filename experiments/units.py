@@ -13,7 +13,8 @@ that of the best random direction of three draws.
 Then the unit of the line (Shakespeare) or of the quotation (Anna Karenina) is held at its mean value early or late in
 the line, or inside or outside a quotation: what does the text cost, by kind of character, and what does the network
 write? For comparison every unit, one at a time, is held at its mean, and ten other units are held at their own values
-while the network writes. The last arms score recorded runs and Kneser-Ney counts by kind of character.
+while the network writes. The last arms score recorded runs and Kneser-Ney counts by kind of character, and compare
+them character by character, with errors from the spread of blocks of the text.
 
 Each network is kept in a folder for temporary files until it is measured.
 """
@@ -62,6 +63,7 @@ LATE = (46, 60)
 LINE_PRIME = "\n\nROMEO:\n"
 QUOTE_PRIMES = {"inside": 'He looked at her.\n\n"I do not know', "outside": "He looked at her and said nothing. They"}
 ORDERS = (5, 6, 7, 8)  # of counts; the best on the validation text is shown
+BLOCK = 2_000  # characters of a block, for the errors of differences
 RUNS = ("shakespeare-gru", "shakespeare-best")
 SETTINGS = {
     "characters": CHARACTERS,
@@ -81,6 +83,7 @@ SETTINGS = {
     "line_prime": LINE_PRIME,
     "quote_primes": QUOTE_PRIMES,
     "orders": ORDERS,
+    "block": BLOCK,
     "kinds": KINDS,
 }
 CHAPTER = "13_inside_the_network"
@@ -281,23 +284,66 @@ def by_kind(nats, text):
     return {"nats": float(nats.mean()), "by_kind": means, "shares": shares}
 
 
-def score_run(name):
-    """Score a recorded run on the last tenth of tiny Shakespeare."""
+def run_nats(name):
+    """Return a recorded run's loss of every character of the last tenth of tiny Shakespeare, after the first."""
     run = load_run(name)
-    text = parts_of("shakespeare").test_text
-    return by_kind(nats_per_position(run.model, run.vocabulary.encode(text)), text)
+    return nats_per_position(run.model, run.vocabulary.encode(parts_of("shakespeare").test_text))
 
 
-def score_counts():
-    """Score the counts of the order that is best on the validation text."""
+def count_nats():
+    """Return the order of the counts that is best on the validation text, and its loss of the same characters."""
     parts = parts_of("shakespeare")
     vocab_size = len(parts.vocabulary)
     tried = {
         order: NgramModel(order).fit(parts.learned, vocab_size).nats_per_char(parts.validation) for order in ORDERS
     }
     order = min(tried, key=tried.get)
-    nats = -np.log(NgramModel(order).fit(parts.train, vocab_size).target_probabilities(parts.test))
-    return {"order": order} | by_kind(nats, parts.test_text)
+    return order, -np.log(NgramModel(order).fit(parts.train, vocab_size).target_probabilities(parts.test))
+
+
+def score_run(name):
+    """Score a recorded run on the last tenth of tiny Shakespeare."""
+    return by_kind(run_nats(name), parts_of("shakespeare").test_text)
+
+
+def score_counts():
+    """Score the counts of the order that is best on the validation text."""
+    order, nats = count_nats()
+    return {"order": order} | by_kind(nats, parts_of("shakespeare").test_text)
+
+
+def ratio_error(values, wanted, block):
+    """Return the standard error of the mean of the wanted values, from the spread of blocks.
+
+    Blocks hold different numbers of wanted values. So each counts with its sum minus what the mean over all blocks
+    would give for as many; a last, shorter block is left out.
+    """
+    count = len(values) // block
+    used = count * block
+    sums = np.reshape(np.where(wanted, values, 0)[:used], (count, block)).sum(axis=1)
+    numbers = np.reshape(wanted[:used], (count, block)).sum(axis=1)
+    left = sums - sums.sum() / numbers.sum() * numbers
+    return float(np.sqrt(count) * left.std(ddof=1) / numbers.sum())
+
+
+def compare_by_kind(name):
+    """Return by how much a recorded run's loss differs from that of the counts, by kind, and the standard errors."""
+    _, counted = count_nats()
+    difference = run_nats(name) - counted
+    kinds = character_kinds(parts_of("shakespeare").test_text)[1:]
+    means = []
+    errors = []
+    for number in range(len(KINDS)):
+        wanted = kinds == number
+        means.append(float(difference[wanted].mean()))
+        errors.append(ratio_error(difference, wanted, BLOCK))
+    everywhere = np.full(len(kinds), True)
+    return {
+        "difference": float(difference.mean()),
+        "error": ratio_error(difference, everywhere, BLOCK),
+        "difference_by_kind": means,
+        "error_by_kind": errors,
+    }
 
 
 def conclude(results):
@@ -344,6 +390,8 @@ def main():
     for name in RUNS:
         experiment.measure(f"kinds: {name}", None, partial(score_run, name))
     experiment.measure("kinds: counts", None, score_counts)
+    for name in RUNS:
+        experiment.measure(f"difference: {name}", None, partial(compare_by_kind, name))
     experiment.conclude(conclude)
 
 
