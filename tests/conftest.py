@@ -157,13 +157,41 @@ def write_widgets():
     return write
 
 
-@pytest.fixture
-def tab(browser):
-    """A page that keeps the addresses it asked for, what was said on its console, and the errors of its scripts."""
+def open_tab(browser):
+    """A page that keeps the addresses it asked for, what was said on its console and in dialogs, and script errors."""
     page = browser.new_page()
-    page.asked, page.said, page.errors = [], [], []
+    page.asked, page.said, page.errors, page.dialogs = [], [], [], []
     page.on("request", lambda request: page.asked.append(request.url))
     page.on("console", lambda message: page.said.append(message.text))
     page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.on("dialog", lambda dialog: page.dialogs.append(dialog.message) or dialog.dismiss())
+    return page
+
+
+@pytest.fixture
+def tab(browser):
+    """A page of a test's own."""
+    page = open_tab(browser)
     yield page
     page.close()
+
+
+@pytest.fixture(scope="module")
+def only_tab(browser):
+    page = open_tab(browser)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def same_tab(only_tab):
+    """The page that the tests of a module use in turn, empty: to open a new one costs four times as much.
+
+    A test that adds scripts to all documents, or counts workers, takes ``tab``.
+    """
+    only_tab.goto("about:blank")
+    only_tab.set_viewport_size({"width": 1280, "height": 720})
+    only_tab.emulate_media(reduced_motion="null")
+    for kept in (only_tab.asked, only_tab.said, only_tab.errors, only_tab.dialogs):
+        kept.clear()
+    return only_tab

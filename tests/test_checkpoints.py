@@ -187,6 +187,7 @@ def mixed_precision():
     keras.config.set_dtype_policy("float32")
 
 
+@pytest.mark.slow
 def test_a_deep_lstm_in_mixed_precision_with_momentum_goes_on_exactly(mixed_precision, tmp_path, monkeypatch):
     def lstm(seed):
         model, _ = start(seed, cell="lstm", num_layers=2)
@@ -263,6 +264,7 @@ def stopped_early():
     return values(parts), history
 
 
+@pytest.mark.slow
 def test_an_early_stop_comes_after_the_same_epoch_wherever_the_training_was_stopped(
     stopped_early, tmp_path, monkeypatch
 ):

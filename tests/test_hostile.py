@@ -88,50 +88,53 @@ def damaged_weights():
     return packed(arrays)
 
 
+# Each is made when it is needed: some are large.
 KINDS = {
-    "json-deep-record": {"run.json": "[" * 200_000},
-    "json-deep-vocabulary": {"vocabulary.json": '{"a":' * 200_000},
-    "json-deep-model": {"run.json": '{"model": ' + "[" * 200_000},
-    "json-dictionaries": {"run.json": "[" + "{}," * 5_000_000 + "1]"},
-    "json-lists": {"vocabulary.json": '{"characters": [' + "[]," * 5_000_000 + "1]}"},
-    "json-strings": {"vocabulary.json": '{"characters": [' + '"ab",' * 3_000_000 + '"c"]}'},
-    "json-numbers": {"vocabulary.json": '{"characters": [' + "1.5," * 4_000_000 + "1]}"},
-    "json-large": {"run.json": '{"model": "' + "x" * 2**25 + '"}'},
-    "json-digits": {"run.json": '{"model": {"units": ' + "9" * 1_000_000 + "}}"},
-    "json-exponent": {"run.json": '{"model": {"units": 1e400}}'},
-    "json-key-of-lines": {"run.json": json.dumps(RECORD | {"model": {"a\nb\x1b[2J": 1}})},
-    "model-of-layers": model(num_layers=1_000_000),
-    "model-of-units": model(units=1_000_000_000),
-    "model-wide-embedding": model(embedding_dim=2**40),
-    "model-that-might-be": model(units=5000),
-    "model-of-bool": model(units=True),
-    "model-of-nan": model(dropout=float("nan")),
-    "model-of-text": model(units="3"),
-    "model-of-list": model(cell=["gru"]),
-    "model-of-dictionary": model(embedding_dim={}),
-    "model-negative": model(num_layers=-1),
-    "model-fraction": model(units=3.0),
-    "model-fast": model(fast="yes"),
-    "model-none": {"run.json": '{"model": null}'},
-    "vocabulary-twice": vocabulary([chr(i) for i in range(0x10000, 0x3FFE0)] + ["\U00010000"]),
-    "vocabulary-large": vocabulary([chr(i) for i in range(0x10000, 0x40000)]),
-    "vocabulary-of-numbers": vocabulary(list(range(4))),
-    "vocabulary-of-words": vocabulary(["word"] * 4),
-    "vocabulary-empty": vocabulary([]),
-    "vocabulary-other": vocabulary(CHARACTERS + ["d"]),
-    "vocabulary-permuted": vocabulary(CHARACTERS[::-1])
-    | {"run.json": json.dumps(RECORD | {"provenance": {"vocabulary_sha256": "0" * 64}})},
-    "weights-declared": {"weights.npz": member(header((50_000_000_000,)))},
-    "weights-bomb": {"weights.npz": member(header((4, 2)), bytes(2**28), zipfile.ZIP_DEFLATED)},
-    "weights-lzma": {"weights.npz": member(header((4, 2)), bytes(16), zipfile.ZIP_LZMA)},
-    "weights-headless": {"weights.npz": member(b"")},
-    "weights-nested-header": {"weights.npz": member(b"\x93NUMPY\x01\x00\x10\x27" + b"(" * 10_000)},
-    "weights-many-members": {"weights.npz": many_members(200_000)},
-    "weights-not-finite": {"weights.npz": damaged_weights()},
-    "weights-of-objects": {"weights.npz": packed([np.array([{}], object)] * 6)},
-    "weights-half": {"weights.npz": packed(zeros())[:-100]},
-    "weights-of-another": {"weights.npz": packed(zeros()[:-1])},
-    "weights-text": {"weights.npz": "not an archive"},
+    "json-deep-record": lambda: {"run.json": "[" * 200_000},
+    "json-deep-vocabulary": lambda: {"vocabulary.json": '{"a":' * 200_000},
+    "json-deep-model": lambda: {"run.json": '{"model": ' + "[" * 200_000},
+    "json-dictionaries": lambda: {"run.json": "[" + "{}," * 5_000_000 + "1]"},
+    "json-lists": lambda: {"vocabulary.json": '{"characters": [' + "[]," * 5_000_000 + "1]}"},
+    "json-strings": lambda: {"vocabulary.json": '{"characters": [' + '"ab",' * 3_000_000 + '"c"]}'},
+    "json-numbers": lambda: {"vocabulary.json": '{"characters": [' + "1.5," * 4_000_000 + "1]}"},
+    "json-large": lambda: {"run.json": '{"model": "' + "x" * 2**25 + '"}'},
+    "json-digits": lambda: {"run.json": '{"model": {"units": ' + "9" * 1_000_000 + "}}"},
+    "json-exponent": lambda: {"run.json": '{"model": {"units": 1e400}}'},
+    "json-key-of-lines": lambda: {"run.json": json.dumps(RECORD | {"model": {"a\nb\x1b[2J": 1}})},
+    "model-of-layers": lambda: model(num_layers=1_000_000),
+    "model-of-units": lambda: model(units=1_000_000_000),
+    "model-wide-embedding": lambda: model(embedding_dim=2**40),
+    "model-that-might-be": lambda: model(units=5000),
+    "model-of-bool": lambda: model(units=True),
+    "model-of-nan": lambda: model(dropout=float("nan")),
+    "model-of-text": lambda: model(units="3"),
+    "model-of-list": lambda: model(cell=["gru"]),
+    "model-of-dictionary": lambda: model(embedding_dim={}),
+    "model-negative": lambda: model(num_layers=-1),
+    "model-fraction": lambda: model(units=3.0),
+    "model-fast": lambda: model(fast="yes"),
+    "model-none": lambda: {"run.json": '{"model": null}'},
+    "vocabulary-twice": lambda: vocabulary([chr(i) for i in range(0x10000, 0x3FFE0)] + ["\U00010000"]),
+    "vocabulary-large": lambda: vocabulary([chr(i) for i in range(0x10000, 0x40000)]),
+    "vocabulary-of-numbers": lambda: vocabulary(list(range(4))),
+    "vocabulary-of-words": lambda: vocabulary(["word"] * 4),
+    "vocabulary-empty": lambda: vocabulary([]),
+    "vocabulary-other": lambda: vocabulary(CHARACTERS + ["d"]),
+    "vocabulary-permuted": lambda: (
+        vocabulary(CHARACTERS[::-1])
+        | {"run.json": json.dumps(RECORD | {"provenance": {"vocabulary_sha256": "0" * 64}})}
+    ),
+    "weights-declared": lambda: {"weights.npz": member(header((50_000_000_000,)))},
+    "weights-bomb": lambda: {"weights.npz": member(header((4, 2)), bytes(2**28), zipfile.ZIP_DEFLATED)},
+    "weights-lzma": lambda: {"weights.npz": member(header((4, 2)), bytes(16), zipfile.ZIP_LZMA)},
+    "weights-headless": lambda: {"weights.npz": member(b"")},
+    "weights-nested-header": lambda: {"weights.npz": member(b"\x93NUMPY\x01\x00\x10\x27" + b"(" * 10_000)},
+    "weights-many-members": lambda: {"weights.npz": many_members(200_000)},
+    "weights-not-finite": lambda: {"weights.npz": damaged_weights()},
+    "weights-of-objects": lambda: {"weights.npz": packed([np.array([{}], object)] * 6)},
+    "weights-half": lambda: {"weights.npz": packed(zeros())[:-100]},
+    "weights-of-another": lambda: {"weights.npz": packed(zeros()[:-1])},
+    "weights-text": lambda: {"weights.npz": "not an archive"},
 }
 SPECIAL = [f"{kind}-{name}" for kind in ("pipe", "device", "folder") for name in ("vocabulary.json", "weights.npz")]
 
@@ -148,7 +151,7 @@ def results(tmp_path_factory):
     for kind in [*KINDS, *SPECIAL]:
         folder = place / kind
         folder.mkdir()
-        for name, content in (good | KINDS.get(kind, {})).items():
+        for name, content in (good | KINDS.get(kind, dict)()).items():
             (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     for kind in SPECIAL:
         what, _, name = kind.partition("-")

@@ -58,6 +58,7 @@ def learn(epochs, **settings):
     return model, history
 
 
+@pytest.mark.slow
 def test_it_is_trained_and_a_stopped_training_ends_with_the_same_bits(tmp_path):
     model, history = learn(4)
     assert evaluate(model, IDS) < history["train"][0] < np.log(len(VOCABULARY))

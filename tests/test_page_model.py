@@ -94,10 +94,10 @@ def folder(tmp_path_factory, models):
 
 
 @pytest.fixture
-def page(tab, folder):
+def page(same_tab, folder):
     """The page, opened from the disk."""
-    tab.goto((folder / "page.html").as_uri())
-    return tab
+    same_tab.goto((folder / "page.html").as_uri())
+    return same_tab
 
 
 def tensorflow_logits(model, text, vocabulary=VOCABULARY):

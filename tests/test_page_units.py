@@ -51,12 +51,12 @@ def folder(tmp_path_factory, write_widgets, models):
 
 
 @pytest.fixture
-def page(tab, folder):
+def page(same_tab, folder):
     """The page, opened from the disk."""
-    tab.goto((folder / "page.html").as_uri())
-    yield tab
-    assert not tab.errors and not tab.said
-    assert tab.locator("body :is(img, script)").count() == 0
+    same_tab.goto((folder / "page.html").as_uri())
+    yield same_tab
+    assert not same_tab.errors and not same_tab.said
+    assert same_tab.locator("body :is(img, script)").count() == 0
 
 
 def read(page, text):

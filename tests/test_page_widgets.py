@@ -61,14 +61,12 @@ def folder(tmp_path_factory, write_widgets):
 
 
 @pytest.fixture
-def page(tab, folder):
+def page(same_tab, folder):
     """The page, opened from the disk."""
-    tab.dialogs = []
-    tab.on("dialog", lambda dialog: tab.dialogs.append(dialog.message) or dialog.dismiss())
-    tab.goto((folder / "page.html").as_uri())
-    yield tab
-    assert not tab.errors and not tab.said and not tab.dialogs
-    assert page_has_no_markup_of_texts(tab)
+    same_tab.goto((folder / "page.html").as_uri())
+    yield same_tab
+    assert not same_tab.errors and not same_tab.said and not same_tab.dialogs
+    assert page_has_no_markup_of_texts(same_tab)
 
 
 def page_has_no_markup_of_texts(page):

@@ -42,14 +42,12 @@ def folder(tmp_path_factory, write_widgets):
 
 
 @pytest.fixture
-def page(tab, folder):
+def page(same_tab, folder):
     """The page for a reader who wants no motion, so that a press of Write writes all at once."""
-    tab.dialogs = []
-    tab.on("dialog", lambda dialog: tab.dialogs.append(dialog.message) or dialog.dismiss())
-    tab.emulate_media(reduced_motion="reduce")
-    tab.goto((folder / "page.html").as_uri())
-    yield tab
-    assert not tab.errors and not tab.said and not tab.dialogs
+    same_tab.emulate_media(reduced_motion="reduce")
+    same_tab.goto((folder / "page.html").as_uri())
+    yield same_tab
+    assert not same_tab.errors and not same_tab.said and not same_tab.dialogs
 
 
 def button(page, name):
