@@ -379,7 +379,7 @@ def test_a_cell_that_the_page_does_not_know_is_refused():
 # the recorded runs
 
 QUICK = ("dinos-gru", "letters-lstm", "shakespeare-gru")  # held-out texts that are scored in a few seconds
-ROUNDED = [pytest.param(name, marks=[] if name in QUICK else pytest.mark.weekly) for name in list_runs()]
+RECORDED = [pytest.param(name, marks=[] if name in QUICK else pytest.mark.weekly) for name in list_runs()]
 PLAIN_LOOP = """() => {
     const weights = new Float32Array(1536 * 512).map(() => Math.random());
     const x = new Float32Array(512).map(() => Math.random());
@@ -413,7 +413,7 @@ def recorded(folder):
     return folder
 
 
-@pytest.mark.parametrize("name", list_runs())
+@pytest.mark.parametrize("name", RECORDED)
 def test_recorded_runs_compute_in_the_page_what_they_compute_in_tensorflow(page, recorded, name):
     exported = export_weights.read_script(recorded / "charlm" / "weights" / f"{name}.js")
     run = load_run(name)
@@ -441,7 +441,7 @@ def test_files_are_small(recorded, name, largest):
     assert (recorded / "charlm" / "weights" / f"{name}.js").stat().st_size < largest
 
 
-@pytest.mark.parametrize("name", ROUNDED)
+@pytest.mark.parametrize("name", RECORDED)
 def test_rounding_costs_less_than_five_thousandths_of_a_nat(recorded, name):
     record = json.loads((ROOT / "data" / "runs" / name / "run.json").read_text("utf-8"))
     corpus = CORPORA[record["corpus"]]
