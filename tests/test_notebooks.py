@@ -184,6 +184,20 @@ def test_exercises_have_a_check_and_a_hidden_solution(chapter):
         assert cell.metadata.mystnb == {"code_prompt_show": "Show solution", "code_prompt_hide": "Hide solution"}
 
 
+def test_the_text_uses_no_name_that_only_a_folded_solution_defines(chapter):
+    shown = set()
+    folded = set()
+    for cell in chapter.code[1:]:
+        if "hide-cell" in cell.metadata.get("tags", []):
+            folded.update(defined_names(cell))
+            continue
+        nodes = list(ast.walk(ast.parse(cell.source)))
+        shown.update(defined_names(cell))
+        shown.update(node.arg for node in nodes if isinstance(node, ast.arg))
+        used = {node.id for node in nodes if isinstance(node, ast.Name)}
+        assert not used & folded - shown, used & folded - shown
+
+
 def test_spelling_of_what_was_written(chapter):
     """Check the cells without recorded samples: what a model writes is spelled as it comes."""
     text = "\n".join(cell.source for cell in chapter.cells)
