@@ -19,7 +19,7 @@ PRESENT = ("tensorflow", "matplotlib", "ipykernel")
 FORK = "a-reader/-charlm.book_2-"  # legal on GitHub, and odd
 DEFAULT_BRANCH = "trunk/é@2#'$(x)"
 GIT = ["git", "-c", "user.name=test", "-c", "user.email=test@localhost"]
-QUICK = ("01_vocabulary",)
+QUICK = ("01_vocabulary", "02_batching")
 CHAPTERS = [
     pytest.param(path.stem, marks=[] if path.stem in QUICK else pytest.mark.weekly)
     for path in sorted((ROOT / "chapters").glob("*.ipynb"))
