@@ -162,13 +162,23 @@ def time_step(units):
 
 
 def count(characters):
-    """Score counts of the order that is best on the validation text."""
+    """Score counts of the order that is best on the validation text.
+
+    ``nats_next_to`` is what counts of that order and of as many characters lose that end where the last tenth begins.
+    """
     parts = load_parts()
     vocab_size = len(parts.vocabulary)
     models = [NgramModel(order).fit(parts.learned[-characters:], vocab_size) for order in ORDERS]
     losses = [model.nats_per_char(parts.validation) for model in models]
     best = int(np.argmin(losses))
-    return {"characters": characters, "order": ORDERS[best], "nats": models[best].nats_per_char(parts.test)}
+    next_to = NgramModel(ORDERS[best]).fit(parts.train[-characters:], vocab_size)
+    return {
+        "characters": characters,
+        "order": ORDERS[best],
+        "validation": losses[best],
+        "nats": models[best].nats_per_char(parts.test),
+        "nats_next_to": next_to.nats_per_char(parts.test),
+    }
 
 
 def compress(name, characters):
