@@ -34,7 +34,7 @@ def diagram(ax, left, bottom, title, advice, train, validation):
     line(ax, *learned, color=GATE, width=2, dashed=True)
     line(ax, *scored, color="black", width=2)
     label(ax, left + 2.1, bottom + 2.75, title)
-    label(ax, left + 2.1, bottom - 0.4, advice, size=0.85)
+    label(ax, left + 2.1, bottom - 0.4, advice, size=0.95)
     if title == "learned by heart":
         best = int(np.argmin(validation))
         dot(ax, xs[best], bottom + 0.15 + 1.75 * validation[best])
@@ -42,10 +42,10 @@ def diagram(ax, left, bottom, title, advice, train, validation):
 
 def main():
     """Draw the figure beside this script."""
-    ax = canvas(10.4, 8.2)
+    ax = canvas(10.4, 8.4)
     for number, picture in enumerate(PICTURES):
-        diagram(ax, 0.5 + 5.2 * (number % 2), 4.9 - 4.0 * (number // 2), *picture)
-    label(ax, 5.2, 0.12, "loss upward, passes to the right", size=0.75)
+        diagram(ax, 0.5 + 5.2 * (number % 2), 5.1 - 4.0 * (number // 2), *picture)
+    label(ax, 5.2, 0.22, "loss upward, passes to the right", size=0.9)
     save(ax, __file__)
 
 

@@ -20,9 +20,9 @@ def draw_readers(ax, left, *, held):
     label(ax, left + 1.1, 1.7, "0" if held else "$W_s$", RED if held else "black")
     if held:
         arrow(ax, (left + 3.3, 3.75), (left + 3.3, 4.25), color=RED)
-        label(ax, left + 3.3, 3.5, "bias + value \u00b7 row of $U$", RED, size=0.85)
+        label(ax, left + 3.3, 3.5, "bias + value \u00b7 row of $U$", RED, size=0.95)
         arrow(ax, (left + 3.3, 2.45), (left + 3.3, 1.95), color=RED)
-        label(ax, left + 3.3, 2.7, "bias + value \u00b7 row of $W_s$", RED, size=0.85)
+        label(ax, left + 3.3, 2.7, "bias + value \u00b7 row of $W_s$", RED, size=0.95)
 
 
 def main():

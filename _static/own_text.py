@@ -15,7 +15,7 @@ BELOW = (("write", SAID), ("diagnose", MEMORY), ("train, stop\nin time", STATE),
 def main():
     """Draw the figure beside this script."""
     ax = canvas(10.4, 6.6)
-    label(ax, 1.25, 6.25, "file, folder, address", size=0.8)
+    label(ax, 1.45, 6.25, "file, folder, address", size=0.9)
     for number, (text, color) in enumerate(ABOVE):
         x = 1.25 + 2.6 * number
         box(ax, x, 5.1, text, color, width=WIDTH, height=1.1, size=0.95)
@@ -29,7 +29,7 @@ def main():
     arrow(ax, (1.25, 6.0), (1.25, 5.65))
     arrow(ax, (9.05, 4.55), (9.05, 3.05))
     arrow(ax, (3.85, 3.05), (3.85, 3.8), (8.4, 3.8), (8.4, 4.55), dashed=True)
-    label(ax, 6.1, 4.1, "another size, another rate", size=0.8)
+    label(ax, 6.1, 4.1, "another size, another rate", size=0.9)
     box(ax, 1.25, 0.6, "a page", SAID, width=WIDTH, height=0.8, size=0.95)
     arrow(ax, (1.25, 1.95), (1.25, 1.0))
     save(ax, __file__)

@@ -24,11 +24,11 @@ def panel(ax, top, title, carried):
         for w, x in enumerate((2.9, 7.5)):
             begin = start + w * TIME
             if w == 0 or not carried:
-                box(ax, x - 0.95, y, "zeros", STATE, width=1.1, height=0.55, size=0.85)
+                box(ax, x - 0.95, y, "zeros", STATE, width=1.1, height=0.55, size=0.9)
                 arrow(ax, (x - 0.4, y), (x - 0.05, y))
             else:
                 arrow(ax, (4.95, y), (7.45, y), color=SKY, width=2.5)
-                label(ax, 6.2, y + 0.25, f"state of row {m}", size=0.8)
+                label(ax, 6.2, y + 0.28, f"state of row {m}", size=0.9)
             cells(ax, x, y + SIDE / 2, [list(TEXT[begin : begin + TIME])], COLORS[m], SIDE)
 
 

@@ -20,12 +20,12 @@ def main():
         box(ax, x, 0.9, r"the same weights $\theta$", GATE, width=3.5, size=0.9)
         for top, bottom in ((6.6, 6.0), (5.2, 4.6), (2.0, 1.3)):
             arrow(ax, (x, top), (x, bottom))
-    box(ax, 5.2, 3.4, "all-\nreduce:\nmean", GRADIENT, width=1.6, height=1.7, size=0.85)
+    box(ax, 5.2, 3.4, "all-\nreduce:\nmean", GRADIENT, width=1.6, height=1.7, size=0.9)
     arrow(ax, (3.2, 4.2), (4.4, 3.85), color=GRADIENT, width=2)
     arrow(ax, (7.2, 4.2), (6.0, 3.85), color=GRADIENT, width=2)
     arrow(ax, (4.4, 2.95), (3.5, 2.5), color=GRADIENT, width=2)
     arrow(ax, (6.0, 2.95), (6.9, 2.5), color=GRADIENT, width=2)
-    label(ax, 5.2, 5.0, "travels", GRADIENT, size=0.8)
+    label(ax, 5.2, 5.0, "travels", GRADIENT, size=0.9)
     save(ax, __file__)
 
 

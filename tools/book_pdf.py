@@ -28,6 +28,7 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 NO_PAPER = ("downloads.html",)
 TITLE = '<article class="bd-article charlm-title"><h1></h1><ul></ul></article>'
 LEFT_OUT = "script, .headerlink, .viewcode-link, .charlm-controls"
+PLAIN_CODE = "pre span:is(.n, .nn, .p, .w)"  # as dark as the code around it; every part makes the PDF larger
 FOOT = '<p style="width: 100%; font-size: 8px; text-align: center"><span class="pageNumber"></span></p>'
 SHOW_NUMBERS = """(numbers) => {
     for (const line of document.querySelectorAll(".charlm-title li")) {
@@ -79,9 +80,15 @@ def take_article(page, name, pages):
     article = page.select_one("article.bd-article")
     for part in article.select(LEFT_OUT):
         part.decompose()
+    for part in article.select(PLAIN_CODE):
+        part.unwrap()
+    article.smooth()
     for details in article.select("div.cell details"):
         if "Setup" in details.summary.text:
             details.decompose()
+    for summary in article.select("div.cell summary"):  # on paper nothing can be hidden
+        title = summary.select_one(".collapsed").text.removeprefix("Show ")
+        summary.select_one(".expanded").string = title[0].upper() + title[1:]
     for part in article.find_all(id=True):
         part["id"] = id_prefix(name) + part["id"]
     for link in article.select("a[href]"):
