@@ -20,6 +20,7 @@ GRAY = "#6E6E6E"
 LETTERS = {RED: "#B04E00"}  # a darker shade, where a color is too light for letters
 FONT_SIZE = 11
 INCH = 0.5  # per unit
+GROUND = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # of a label on which lines would be seen
 
 
 def canvas(width, height):

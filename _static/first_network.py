@@ -5,7 +5,7 @@ three circles of scores; the three lines that start at the 1 are thick and carry
 the scores. A box named softmax turns them into the probabilities 0.665, 0.245 and 0.090.
 """
 
-from drawing import GRAY, ORANGE, READ, SAID, STATE, arrow, box, canvas, circle, label, line, save
+from drawing import GRAY, GROUND, ORANGE, READ, SAID, STATE, arrow, box, canvas, circle, label, line, save
 
 
 def main():
@@ -22,7 +22,8 @@ def main():
             lit = here == 1
             line(ax, (1.86, y), (4.79, goal), color=ORANGE if lit else GRAY, width=2.2 if lit else 0.7)
             if lit:
-                label(ax, 4.3, y + (goal - y) * 0.83 + (0.3, 0.22, 0.32)[there], ("1", "0", "-1")[there])
+                height = y + (goal - y) * 0.83 + (0.3, 0.22, 0.32)[there]
+                label(ax, 4.3, height, ("1", "0", "-1")[there], bbox=GROUND)
     for there, y in enumerate(heights):
         circle(ax, 5.2, y, ("1", "0", "-1")[there], STATE, radius=0.41)
         arrow(ax, (5.61, y), (6.5, y))
