@@ -209,7 +209,7 @@ def test_every_citation_resolves_and_every_entry_is_cited(pages):
 def test_first_uses_of_words_lead_to_the_glossary_and_carry_its_definition(pages):
     told = {term["id"]: " ".join(term.find_next("dd").text.split()) for term in pages["glossary.html"].select("dt[id]")}
     assert len(told) > 140
-    assert all(re.search(r"\(chapter \d+\)$", definition) for definition in told.values())
+    assert all(re.search(r"\((chapter \d+(, )?)+\)$", definition) for definition in told.values())
     letters = [link.text for link in pages["glossary.html"].select("article p > a.reference") if len(link.text) == 1]
     assert letters == sorted(letters) and len(letters) > 20
     for name, page in pages.items():
@@ -218,6 +218,10 @@ def test_first_uses_of_words_lead_to_the_glossary_and_carry_its_definition(pages
         for link in page.select("a:has(> .std-term)"):
             assert told[link["href"].split("#")[1]].startswith(link["title"][:12])
             assert link["title"].endswith(".") and not re.search(r"[{}$]", link["title"])
+
+
+def test_every_reference_to_a_number_has_found_one(pages):
+    assert not [(name, part.text) for name, page in pages.items() for part in page.select("code.std-numref")]
 
 
 def test_entries_of_the_bibliography_are_named_as_the_text_names_them(pages):

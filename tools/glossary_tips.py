@@ -10,7 +10,7 @@ from docutils import nodes
 from sphinx import addnodes
 
 PAGE = "glossary"
-_INTRODUCED = re.compile(r" \(chapter \{number\}\)$")  # where the word is introduced; the number is not known yet
+_INTRODUCED = re.compile(r" \((chapter \{number\}(, )?)+\)$")  # where it is introduced; the number is not known yet
 
 
 def plain_text(definition):
