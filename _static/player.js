@@ -32,10 +32,21 @@ document.addEventListener("DOMContentLoaded", () => {
       }
       make("div", choices, { textContent: `drawn: ${drawn}` });
     };
-    const stop = () => { clearInterval(timer); timer = null; play.textContent = "Play"; choices.ariaLive = "polite"; };
-    const move = (by) => { position = Math.max(0, Math.min(steps.length - 1, position + by)); show(); };
+    const stop = () => {
+      clearInterval(timer);
+      timer = null;
+      play.textContent = "Play";
+      choices.ariaLive = "polite";
+    };
+    const move = (by) => {
+      position = Math.max(0, Math.min(steps.length - 1, position + by));
+      show();
+    };
     const play = button("Play", "Write the text again, character by character", () => {
-      if (timer) { stop(); return; }
+      if (timer) {
+        stop();
+        return;
+      }
       if (position >= steps.length - 1) { position = 0; }
       play.textContent = "Pause";
       choices.ariaLive = "off";
@@ -45,7 +56,10 @@ document.addEventListener("DOMContentLoaded", () => {
     button("Next", "One character on", () => { stop(); move(1); });
     const slider = make("input", controls, { type: "range", min: 0, max: steps.length - 1, step: 1 });
     slider.setAttribute("aria-label", "Characters written");
-    slider.oninput = () => { stop(); move(Number(slider.value) - position); };
+    slider.oninput = () => {
+      stop();
+      move(Number(slider.value) - position);
+    };
     position = steps.length - 1;
     show();
   });

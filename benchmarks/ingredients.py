@@ -231,8 +231,9 @@ def batches_of(cell, sizes, batch_sizes):
 
 def arms_of(sizes, cells=tuple(training.GATES), batch_sizes=BATCH_SIZES):
     """Return lists of arms that take turns: one for every cell, and one of batch sizes of the GRU."""
-    lists = [[*ingredients_of(cell, sizes), *launches_of(cell, sizes)] for cell in cells]
-    return [*lists, batches_of("gru", sizes, batch_sizes)]
+    lists = [ingredients_of(cell, sizes) + launches_of(cell, sizes) for cell in cells]
+    lists.append(batches_of("gru", sizes, batch_sizes))
+    return lists
 
 
 def prove(arms):

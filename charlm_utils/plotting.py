@@ -383,7 +383,12 @@ def plot_waterfall(names: Texts, values: NumberList, ranges: List, ax: Matplotli
     ends = [*values, values[-1]]
     starts = [0, *values[:-1], 0]
     for y, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        color = COLORS[0] if start == 0 else COLORS[2] if end <= start else COLORS[5]
+        if start == 0:
+            color = COLORS[0]
+        elif end <= start:
+            color = COLORS[2]
+        else:
+            color = COLORS[5]
         change = f"{end:.0f}" if start == 0 else f"{end - start:+.0f}".replace("-", "\N{MINUS SIGN}")
         ax.barh(y, end - start, left=start, color=color, alpha=0.6)
         ax.text(1.03 * max(np.max(ranges), *values), y, change, va="center", ha="left")
@@ -426,7 +431,9 @@ def plot_operations(operations: List, kinds: Texts, ax: MatplotlibAxes | None = 
     ax = ax or plt.gca()
     first = min(operation.start for operation in operations)
     lanes = sorted({operation.thread for operation in operations})
-    for kind, color in [*zip(kinds, COLORS, strict=False), (None, "gray")]:
+    colors = list(zip(kinds, COLORS, strict=False))
+    colors.append((None, "gray"))
+    for kind, color in colors:
         for lane, thread in enumerate(lanes):
             spans = []
             for operation in operations:

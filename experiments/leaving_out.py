@@ -14,7 +14,7 @@ import numpy as np
 from common import ROWS, Experiment, in_words, mean_and_error, paired_difference
 from recipe import ARMS as RECIPES
 from recipe import changed
-from trainings import outcome_of, plan, provenance, scoring
+from trainings import group_of, outcome_of, plan, provenance, scoring
 
 WHOLE = "weight decay 0.1"  # of recipe.py
 LEFT_OUT = {
@@ -67,8 +67,7 @@ def plans():
     """Return all trainings of this experiment, by group."""
     groups = {}
     for arm, changes in ARMS.items():
-        shape = {key: value for key, value in changes.items() if key in ("num_layers", "units", "embedding_dim")}
-        name = "-".join(["leaving", *(f"{key}-{value}" for key, value in shape.items())])
+        name = group_of("leaving", changes, ("num_layers", "units", "embedding_dim"))
         groups.setdefault(name, []).extend(plan_of(arm, seed) for seed in SEEDS)
         if arm in CLOSE:
             groups.setdefault(f"{name}-more", []).extend(plan_of(arm, seed) for seed in MORE_SEEDS)

@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 from common import ROWS, Experiment, mean_and_error, paired_difference
-from trainings import outcome_of, plan, provenance, scoring
+from trainings import group_of, outcome_of, plan, provenance, scoring
 
 MODEL = {
     "cell": "gru",
@@ -67,8 +67,7 @@ def plans():
     """Return all trainings of this experiment, by group."""
     groups = {}
     for arm, changes in ARMS.items():
-        shape = {key: value for key, value in changes.items() if key in ("cell", "num_layers", "units", "time")}
-        name = "-".join(["recipe", *(f"{key}-{value}" for key, value in shape.items())])
+        name = group_of("recipe", changes, ("cell", "num_layers", "units", "time"))
         groups.setdefault(name, []).extend(plan_of(arm, seed) for seed in SEEDS)
     return groups
 

@@ -108,6 +108,15 @@ def plan(
     return json.loads(text) | {"name": hashlib.sha256(text.encode()).hexdigest()[:16]}
 
 
+def group_of(start, changes, keys):
+    """Return the name of the group of an arm, of those of its changes that need networks of another shape."""
+    parts = [start]
+    for key, value in changes.items():
+        if key in keys:
+            parts.append(f"{key}-{value}")
+    return "-".join(parts)
+
+
 def scoring(part, start=None, stop=None, *, way="carried", rows=1, time=None, draws=None):
     """Return how a text is scored.
 

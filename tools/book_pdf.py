@@ -56,8 +56,8 @@ def read_page(path):
 def list_pages(front):
     """Return the addresses of the pages in the order of the table of contents, which the front page shows."""
     links = [link["href"] for link in front.select("nav.bd-docs-nav a.reference.internal")]
-    names = ["intro.html", *(link for link in links if link != "#")]
-    return [name for name in names if name not in NO_PAPER]
+    names = [link for link in links if link != "#" and link not in NO_PAPER]
+    return ["intro.html"] + names
 
 
 def id_prefix(name):
