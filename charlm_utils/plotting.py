@@ -1,6 +1,7 @@
 """The book's figures, each drawn on an axes that it takes (or makes) and returns, and its tables."""
 
 import html
+import re
 import sys
 from collections import Counter
 
@@ -504,7 +505,7 @@ def show_table(rows: List, columns: Texts, formats: Texts | None = None, caption
         What stands at the top, with units: ``"loss (nats per character)"``.
     formats : list of str, optional
         One specification per column, as in ``format(0.125, ".2f")``; ``""`` leaves a value as it is, and strings are
-        never changed. By default all values stay as they are.
+        never changed. By default all values stay as they are. A number that rounds to zero is shown without a sign.
     caption : str
         What the table shows, above it.
 
@@ -546,9 +547,12 @@ def _formatted(value, column, specification):
     if isinstance(value, str):
         return value
     try:
-        return format(value, specification)
+        text = format(value, specification)
     except (TypeError, ValueError):
         raise ValueError(f"formats must fit the values of column {column!r}, got {specification!r}") from None
+    if re.fullmatch("[+-][0.]+%?", text):
+        return text[1:]  # a zero has no sign: "-0.00" says no more than "0.00"
+    return text
 
 
 def _all_numbers(values):

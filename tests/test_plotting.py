@@ -300,6 +300,25 @@ def test_a_table_leaves_values_as_they_are_without_formats():
 
 
 @pytest.mark.parametrize(
+    ("value", "specification", "shown_as"),
+    [
+        (-0.0004, ".3f", "0.000"),
+        (0.0004, "+.3f", "0.000"),
+        (-0.0004, "+.1%", "0.0%"),
+        (np.float64(-0.0), "", "0.0"),
+        (0, "+d", "0"),
+        (-0.0006, ".3f", "-0.001"),
+        (0.0006, "+.3f", "+0.001"),
+        (-10, "", "-10"),
+        (-np.inf, ".2f", "-inf"),
+        ("-0.000", "", "-0.000"),
+    ],
+)
+def test_a_table_shows_a_number_that_rounds_to_zero_without_a_sign(value, specification, shown_as):
+    assert str(show_table([[value]], ["x"], [specification])).split("\n")[-1].strip() == shown_as
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (([], []), "columns must hold at least one string, got none"),
