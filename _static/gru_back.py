@@ -14,6 +14,7 @@ CANDIDATE = 0.5
 BEFORE = -0.5
 WEIGHT = 2.0
 ROWS = (5.6, 4.1, 2.6, 1.1)
+MIDDLE = 3.35
 
 
 def compute():
@@ -32,31 +33,35 @@ def number(value):
 
 def main():
     """Draw the figure beside this script."""
-    ax = canvas(10.8, 7.0)
+    ax = canvas(10.6, 7.0)
     (d_candidate, d_update, d_reset), roads = compute()
-    box(ax, 9.9, 3.35, "1", GRADIENT, width=1.2)
-    label(ax, 9.9, 6.6, "$h_t$")
-    box(ax, 0.95, 3.35, number(sum(roads)), GRADIENT, width=1.5)
-    label(ax, 0.95, 6.6, "$h_{t-1}$")
+    box(ax, 9.9, MIDDLE, "1", GRADIENT, width=1.2)
+    label(ax, 9.95, MIDDLE + 0.75, "by $h_t$")
+    box(ax, 0.8, MIDDLE, number(sum(roads)), GRADIENT, width=1.4)
+    label(ax, 0.75, MIDDLE + 0.75, "by $h_{t-1}$")
     names = ("along the state", "update gate", "candidate", "reset gate")
     values = (None, d_update, d_candidate, d_reset)
     colors = (STATE, GATE, STATE, GATE)
     after = (r"$\cdot \; z$", r"$\cdot \; U_z$", r"$\cdot \; r \, U_h$", r"$\cdot \; U_r$")
     for y, name, value, color, factor, road in zip(ROWS, names, values, colors, after, roads, strict=True):
-        box(ax, 7.3, y, name, color, width=2.5, size=0.9)
-        box(ax, 2.9, y, number(road), GRADIENT, width=1.4, size=0.9)
-        arrow(ax, (2.2, y), (1.2, 3.35 + (0.4 if y > 3.35 else -0.4)), color=GRADIENT, width=2)
+        side = 1 if y > MIDDLE else -1
+        outer = abs(y - MIDDLE) > 1
+        box(ax, 7.25, y, name, color, width=2.7, size=0.95)
+        box(ax, 2.8, y, number(road), GRADIENT, width=1.4, size=0.95)
+        end = (1.3, MIDDLE + 0.4 * side) if outer else (1.5, MIDDLE + 0.2 * side)
+        arrow(ax, (2.1, y), end, color=GRADIENT, width=2)
         if value is None:
-            arrow(ax, (6.05, y), (3.6, y), color=GRADIENT, width=2)
+            arrow(ax, (5.9, y), (3.5, y), color=GRADIENT, width=2)
         else:
-            box(ax, 5.1, y, number(value), GRADIENT, width=1.3, size=0.9)
-            arrow(ax, (6.05, y), (5.75, y), color=GRADIENT, width=2)
-            arrow(ax, (4.45, y), (3.6, y), color=GRADIENT, width=2)
-        label(ax, 4.05, y + 0.42, factor, GRADIENT, size=0.9)
+            box(ax, 4.95, y, number(value), GRADIENT, width=1.4, size=0.95)
+            arrow(ax, (5.9, y), (5.65, y), color=GRADIENT, width=2)
+            arrow(ax, (4.25, y), (3.5, y), color=GRADIENT, width=2)
+        label(ax, 3.8, y + 0.55, factor, GRADIENT, size=1.05)
         if name != "reset gate":
-            arrow(ax, (9.6, 3.35 + (0.4 if y > 3.35 else -0.4)), (8.55, y), color=GRADIENT, width=2)
-    arrow(ax, (7.3, 2.2), (7.3, 1.5), color=GRADIENT, width=2)
-    label(ax, 5.2, 0.3, "by the sums", size=0.9)
+            start = (9.4, MIDDLE + 0.4 * side) if outer else (9.3, MIDDLE + 0.2 * side)
+            arrow(ax, start, (8.6, y), color=GRADIENT, width=2)
+    arrow(ax, (7.25, 2.2), (7.25, 1.5), color=GRADIENT, width=2)
+    label(ax, 4.95, 0.3, "by the sums", size=0.95)
     save(ax, __file__)
 
 

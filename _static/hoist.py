@@ -59,7 +59,7 @@ def main():
     arrow(ax, (2.3, 0.95), (2.6, 0.95))
     for t, character in zip(STEPS, READS, strict=True):
         x = FIRST + WIDE * (t - 1) + 0.4
-        label(ax, x, 0.5, f"row of {character}", size=0.9)
+        label(ax, x, 0.5, f"row of {character}")
         arrow(ax, (x, 0.8), (x, 1.55))
     save(ax, __file__)
 
