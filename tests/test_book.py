@@ -510,8 +510,16 @@ def test_on_paper_a_page_is_light_and_its_solutions_are_open(tab, address):
     tab.evaluate("dispatchEvent(new Event('beforeprint'))")
     theme, solutions = tab.evaluate(look)
     assert theme == "light" and solutions >= 3
+    label = tab.locator("details[open] .expanded").first
+    assert label.text_content() == "Solution"
+    tab.emulate_media(media="print")
+    faded = "(boxes) => boxes.filter((box) => getComputedStyle(box).animationName !== 'none').length"
+    assert tab.locator("details[open] > div").evaluate_all(faded) == 0  # what fades in is not on the paper yet
+    assert tab.locator(".bd-article h1").is_visible() and not tab.locator("#jb-print-docs-body").is_visible()
+    tab.emulate_media(media="null")
     tab.evaluate("dispatchEvent(new Event('afterprint'))")
     assert tab.evaluate(look) == ["dark", 0]
+    assert tab.locator("details .expanded").nth(1).text_content() == "Hide solution"
 
 
 @pytest.mark.weekly

@@ -88,10 +88,12 @@ def book(tmp_path_factory):
     folder = tmp_path_factory.mktemp("paper")
     (folder / "chapters").mkdir()
     shutil.copy(ROOT / "_static" / "book.css", folder)
+    (folder / "_static").mkdir()
+    shutil.copy(ROOT / "_static" / "print.js", folder / "_static")
     bodies = {
         "intro.html": '<p><a href="chapters/one.html#place">to one</a> <a href="genindex.html">away</a></p>',
         "chapters/one.html": '<h2 id="place">Place</h2><p><a href="../two.html">to two</a></p><details><summary>'
-        "Show solution</summary><p>hidden</p></details>",
+        '<p class="collapsed">Show solution</p><p class="expanded">Hide solution</p></summary><p>hidden</p></details>',
         "two.html": '<p id="place"><a href="https://example.org/">outside</a> <a href="#place">here</a></p>',
     }
     for name, body in bodies.items():
@@ -109,7 +111,7 @@ def test_the_pages_of_a_book_become_one_pdf_with_links_bookmarks_and_contents(bo
     texts = [page.extract_text() for page in reader.pages]
     assert len(texts) == 4
     assert [line.split()[-1] for line in texts[0].split("\n") if "Title of" in line][1:] == ["2", "3", "4"]
-    assert "hidden" in texts[2] and "#" not in "".join(texts)
+    assert "Solution\nhidden" in texts[2] and "#" not in "".join(texts)
     assert [mark.title for mark in reader.outline if not isinstance(mark, list)][1:] == [
         f"Title of {name}" for name in ("intro.html", "chapters/one.html", "two.html")
     ]

@@ -4,7 +4,7 @@
 
 All pages of the table of contents become one page, which Chromium or Chrome prints: so links between chapters are links
 in the PDF, its bookmarks are the headings, and mathematics, figures and code look as they do on the screen. The style
-sheet of the book says what is left out on paper. The page is printed twice, since the numbers in the table of contents
+sheet of the book says what is left out on paper, and its script opens solutions. The page is printed twice, since the numbers in the table of contents
 are known only after the first time.
 """
 
@@ -86,9 +86,6 @@ def take_article(page, name, pages):
     for details in article.select("div.cell details"):
         if "Setup" in details.summary.text:
             details.decompose()
-    for summary in article.select("div.cell summary"):  # on paper nothing can be hidden
-        title = summary.select_one(".collapsed").text.removeprefix("Show ")
-        summary.select_one(".expanded").string = title[0].upper() + title[1:]
     for part in article.find_all(id=True):
         part["id"] = id_prefix(name) + part["id"]
     for link in article.select("a[href]"):
@@ -145,7 +142,7 @@ def join_pages(folder):
         script.decompose()
     front.html["data-theme"] = "light"
     front.title.string = title.h1.text
-    front.head.extend(mathjax)
+    front.head.extend([*mathjax, front.new_tag("script", src="_static/print.js")])
     front.body.clear()
     content = front.new_tag("main", attrs={"class": "bd-content"})
     content.extend([title, *articles])
@@ -159,7 +156,6 @@ def print_page(path, browser):
     page.set_default_timeout(0)  # it may take minutes
     page.goto(path.as_uri())
     page.evaluate("() => window.MathJax && MathJax.startup.promise")
-    page.evaluate("() => { for (const details of document.querySelectorAll('details')) details.open = true; }")
     page.evaluate(SHOW_NUMBERS, find_numbers(page.pdf(**PAPER)))
     printed = page.pdf(**PAPER)
     page.close()
