@@ -50,7 +50,9 @@ def test_a_change_is_dated_only_where_git_knows_the_whole_history(tmp_path):
 
 def test_what_the_theme_and_docutils_write_is_mended():
     written = {
-        '<th class="head"></th><th class="head"><p>a</p></th>': '<td class="head"></td><th class="head"><p>a</p></th>',
+        '<th class="head"></th><th class="head text"><p>a</p></th>': (
+            '<td class="head"></td><th scope="col" class="head text"><p>a</p></th>'
+        ),
         '<th class="head"><p></p></th>': '<td class="head"></td>',
         '<th scope="col" style="a"></th><th scope="col">a</th>': '<td style="a"></td><th scope="col">a</th>',
         '<div role="doc-biblioentry">': '<div role="listitem">',
@@ -58,6 +60,13 @@ def test_what_the_theme_and_docutils_write_is_mended():
             '<button class="search-button-field search-button__button" title="Search">'
         ),
         '<summary aria-label="Toggle hidden content">': "<summary>",
+        '<p class="expanded admonition-title">Hide it</p>': '<span class="expanded admonition-title">Hide it</span>',
+        '<button class="sidebar-toggle a" title="One" data-b>': (
+            '<button class="sidebar-toggle a" title="One" aria-label="One" data-b>'
+        ),
+        '<button onclick="f()"\n title="Two">': '<button onclick="f()"\n title="Two" aria-label="Two">',
+        '<nav class="bd-toc-nav page-toc">': '<nav class="bd-toc-nav page-toc" aria-label="Contents">',
+        '<div id="jb-print-docs-body" class="onlyprint">\n<h1>a</h1></div>\n<div id="searchbox">': '<div id="searchbox">',
         '<a href="../_sources/a.ipynb" target="_blank"\n>': '<a href="../_sources/a.ipynb" download\n>',
     }
     for text, wanted in written.items():

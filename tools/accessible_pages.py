@@ -3,6 +3,10 @@
 - The sidebar with title, search and chapters is one landmark, named *Book*.
 - An empty corner of a table is an empty cell and no heading without words.
 - The buttons that search, and those that open a cell, are called what stands on them.
+- A button that is an icon is called what its tip says.
+- What opens a cell is a line, where MyST-NB writes a paragraph, which may not stand there.
+- Heads of columns say that they are, and the contents of a page are called so.
+- What the theme prints before a page, its title once more and contents without pages, is gone: the page has its own title.
 - The button for a notebook downloads it, where the theme opens a tab with its source.
 - Entries of the bibliography are items of their list; docutils gives them a role that is deprecated.
 """
@@ -18,6 +22,11 @@ MENDED = {
     r'<td scope="\w+"': "<td",
     r'(search-button-field search-button__button" title="Search") aria-label="Search"': r"\1",
     r'<summary aria-label="Toggle hidden content">': "<summary>",
+    r'(<button class="sidebar-toggle[^>]*|<button onclick="[^>]*)title="([^"]*)"': r'\1title="\2" aria-label="\2"',
+    r'<p class="(collapsed|expanded) admonition-title">(.*?)</p>': r'<span class="\1 admonition-title">\2</span>',
+    r'<th class="head(\b[^>]*)>': r'<th scope="col" class="head\1>',
+    '<nav class="bd-toc-nav page-toc">': '<nav class="bd-toc-nav page-toc" aria-label="Contents">',
+    r'(?s)<div id="jb-print-docs-body" class="onlyprint">.*?(?=<div id="searchbox">)': "",
     r'(<a href="[^"]*_sources/[^"]*\.ipynb") target="_blank"': r"\1 download",
     r'role="doc-biblioentry"': 'role="listitem"',
 }
