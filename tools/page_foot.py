@@ -61,12 +61,12 @@ def add_foot(app, pagename, templatename, context, doctree):
     """Add the foot to a page."""
     root = Path(app.srcdir)
     versions = {package: importlib.metadata.version(package) for package in PACKAGES}
-    day = datetime.date.today().isoformat()
+    day = f"<time>{datetime.date.today().isoformat()}</time>"
     lines = [f"Version {importlib.metadata.version('charlm-utils')}. {LICENSES}"]
     lines.append(describe_build(versions, locked_versions(root), day))
     changed = last_change(root, f"{pagename}.ipynb") if pagename.startswith("chapters/") else ""
     if changed:
-        lines.append(f"This chapter was last changed on {changed}.")
+        lines.append(f"This chapter was last changed on <time>{changed}</time>.")
     context["theme_extra_footer"] = "\n".join(f"<p>{line}</p>" for line in lines)
 
 
