@@ -5,13 +5,17 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from docutils import nodes
+from docutils.utils import new_document
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 import accessible_pages  # noqa: E402
 import classroom  # noqa: E402
+import kept_together  # noqa: E402
 import page_foot  # noqa: E402
 
 VERSIONS = {"tensorflow": "2.21.0", "keras": "3.15.1", "numpy": "2.4.6"}
@@ -66,11 +70,23 @@ def test_what_the_theme_and_docutils_write_is_mended():
         ),
         '<button onclick="f()"\n title="Two">': '<button onclick="f()"\n title="Two" aria-label="Two">',
         '<nav class="bd-toc-nav page-toc">': '<nav class="bd-toc-nav page-toc" aria-label="Contents">',
-        '<div id="jb-print-docs-body" class="onlyprint">\n<h1>a</h1></div>\n<div id="searchbox">': '<div id="searchbox">',
+        '<div id="jb-print-docs-body" class="onlyprint">\n<h1>a</h1></div>\n<div id="searchbox">': (
+            '<div id="searchbox">'
+        ),
         '<a href="../_sources/a.ipynb" target="_blank"\n>': '<a href="../_sources/a.ipynb" download\n>',
     }
     for text, wanted in written.items():
         assert accessible_pages.mend(text) == wanted
+
+
+def test_a_number_and_a_comma_stay_with_what_they_belong_to():
+    page = new_document("page")
+    formulas = [nodes.math(text="x"), nodes.math(text="y")]
+    parts = [nodes.Text("Chapter 3 has ("), formulas[0], nodes.Text("), and "), formulas[1], nodes.Text(" is 1 ± 2. ")]
+    page += nodes.paragraph("", "", *parts, nodes.literal(text="1 ± 2"))
+    kept_together.keep_together(SimpleNamespace(builder=SimpleNamespace(format="html")), page, "page")
+    assert page.astext() == "Chapter\xa03 has (x), and y is 1\xa0±\xa02. 1 ± 2"
+    assert [part.astext() for part in page.findall(nodes.inline)] == ["x),"]
 
 
 @pytest.mark.slow

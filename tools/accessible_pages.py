@@ -6,7 +6,7 @@
 - A button that is an icon is called what its tip says.
 - What opens a cell is a line, where MyST-NB writes a paragraph, which may not stand there.
 - Heads of columns say that they are, and the contents of a page are called so.
-- What the theme prints before a page, its title once more and contents without pages, is gone: the page has its own title.
+- What the theme prints before a page is gone: the page has a title of its own, and these contents name no pages.
 - The button for a notebook downloads it, where the theme opens a tab with its source.
 - Entries of the bibliography are items of their list; docutils gives them a role that is deprecated.
 """

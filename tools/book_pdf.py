@@ -4,8 +4,8 @@
 
 All pages of the table of contents become one page, which Chromium or Chrome prints: so links between chapters are links
 in the PDF, its bookmarks are the headings, and mathematics, figures and code look as they do on the screen. The style
-sheet of the book says what is left out on paper, and its script opens solutions. The page is printed twice, since the numbers in the table of contents
-are known only after the first time.
+sheet of the book says what is left out on paper, and its script opens solutions. The page is printed twice, since the
+numbers in the table of contents are known only after the first time.
 """
 
 import argparse
