@@ -13,7 +13,7 @@ OWN = {3: "o"}
 
 def main():
     """Draw the figure beside this script."""
-    ax = canvas(10.4, 6.6)
+    ax = canvas(10.4, 6.4)
     place = {t: 1.0 + 1.65 * t for t in range(1, 6)}
     for t, x in place.items():
         read = OWN.get(t, TRUE[t - 1])
@@ -24,12 +24,12 @@ def main():
         cells(ax, x - 0.35, 6.2, [[TRUE[t]]], SAID, 0.7)
         arrow(ax, (x, 3.4), (x, 5.5))
         if t in OWN:
-            label(ax, x, 0.95, "not", GRADIENT)
-            cells(ax, x + 0.4, 1.25, [[TRUE[t - 1]]], GRAY, 0.6)
+            label(ax, x - 0.05, 0.65, "not", GRADIENT, side="right")
+            cells(ax, x + 0.1, 0.95, [[TRUE[t - 1]]], GRAY, 0.6)
             drawn = x - 1.65
             cells(ax, drawn + 0.3, 4.8, [[read]], SAID, 0.7)
             arrow(ax, (drawn + 0.3, 3.4), (drawn + 0.5, 4.1))
-            arrow(ax, (drawn + 1.0, 4.45), (drawn + 1.15, 4.45), (drawn + 1.15, 1.65), (drawn + 1.3, 1.65), dashed=True)
+            arrow(ax, (drawn + 0.82, 4.1), (drawn + 0.82, 1.65), (drawn + 1.3, 1.65), dashed=True)
     label(ax, 1.25, 3.0, "$h_0$")
     label(ax, 0.1, 5.85, "targets", side="left")
     label(ax, 0.1, 4.45, "draws", side="left")

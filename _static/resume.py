@@ -10,14 +10,14 @@ from drawing import GATE, GRADIENT, GRAY, READ, STATE, arrow, box, canvas, frame
 
 def main():
     """Draw the figure beside this script."""
-    ax = canvas(10.4, 5.6)
+    ax = canvas(10.4, 5.3)
     for w in range(6):
-        x = 0.75 + 1.25 * w + (1.2 if w > 2 else 0)
-        box(ax, x, 4.8, f"$w = {w}$", READ, width=1.1)
+        x = 0.7 + 1.6 * w + (1.0 if w > 2 else 0)
+        box(ax, x, 4.6, f"$w = {w}$", READ, width=1.2)
         if w not in (2, 5):
-            arrow(ax, (x + 0.55, 4.8), (x + 0.7, 4.8))
-    label(ax, 4.45, 4.8, "stop", GRADIENT)
-    frame(ax, 0.1, 0.3, 10.3, 3.2, GRAY, "checkpoint: one file")
+            arrow(ax, (x + 0.6, 4.6), (x + 1.0, 4.6))
+    label(ax, 5.2, 4.6, "stop", GRADIENT)
+    frame(ax, 0.1, 0.3, 10.3, 3.0, GRAY, "checkpoint: one file")
     things = (
         ("weights\n" + r"$\theta$", GATE),
         ("Adam's\n" + r"$\mu$, $\nu$, steps", GRADIENT),
@@ -26,11 +26,11 @@ def main():
         ("place in\nthe text", READ),
     )
     for number, (text, color) in enumerate(things):
-        box(ax, 1.2 + 2.0 * number, 1.4, text, color, width=1.85, height=1.5, size=0.85)
-    arrow(ax, (3.25, 4.4), (3.25, 3.2))
-    arrow(ax, (5.7, 3.2), (5.7, 4.4))
-    label(ax, 3.1, 3.8, "save", side="right")
-    label(ax, 5.85, 3.8, "load", side="left")
+        box(ax, 1.2 + 2.0 * number, 1.4, text, color, width=1.85, height=1.5, size=0.92)
+    arrow(ax, (3.9, 4.2), (3.9, 3.0))
+    arrow(ax, (6.5, 3.0), (6.5, 4.2))
+    label(ax, 3.75, 3.6, "save", side="right")
+    label(ax, 6.65, 3.6, "load", side="left")
     save(ax, __file__)
 
 

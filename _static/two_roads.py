@@ -12,7 +12,7 @@ from drawing import GATE, GRADIENT, GRAY, READ, STATE, arrow, box, canvas, circl
 def main():
     """Draw the figure beside this script."""
     ax = canvas(10.4, 7.4)
-    frame(ax, 2.4, 3.85, 8.4, 7.2, GRAY, "the tape records")
+    frame(ax, 2.25, 3.75, 8.4, 7.2, GRAY, "the tape records")
     box(ax, 1.0, 5.2, r"$\theta = 3$", GATE, width=1.5)
     box(ax, 3.2, 4.3, "input 2", READ, width=1.4, height=0.65, size=0.9)
     circle(ax, 3.2, 5.2, r"$\times$", GRAY, radius=0.3)
