@@ -1,8 +1,8 @@
 """Draw `back_through_time.svg`: three steps of a network of two units, forwards and back, with all numbers.
 
-Alternative text: Three columns, one per step, which read a, b, b and are asked for b, b, a. Black arrows lead from
-what is read to the state and from there to the probabilities, and from each state to the next. Dark orange arrows run
-the other way: from each pair of probabilities down to its state, and from each state back to the state before, each
+Alternative text: Three columns, one per step, which read a, b, b and are asked for b, b, a. Arrows lead from
+what is read to the state and from there to the probabilities, and from each state to the next. Orange arrows run the
+other way: from each pair of probabilities down to its state, and from each state back to the state before, each
 with two numbers. Beside each pair of probabilities stand its errors, and below each state the derivatives by its
 sums.
 """
@@ -39,16 +39,16 @@ def pair(numbers):
 
 def main():
     """Draw the figure beside this script."""
-    ax = canvas(11.3, 7.6)
+    ax = canvas(11.4, 7.5)
     states, probabilities, errors, from_scores, from_later, in_sums = compute()
     for t in (1, 2, 3):
-        x = 3.65 * t - 1.85
+        x = 3.6 * t - 1.6
         box(ax, x, 0.6, f"reads {'ab'[INPUTS[t - 1]]}", READ, width=1.9)
         box(ax, x, 2.9, pair(states[t]), STATE, width=1.7, height=1.25)
         label(ax, x - 1.0, 3.95, f"$h_{t}$")
         box(ax, x, 6.0, pair(probabilities[t - 1]), SAID, width=1.7, height=1.25)
         label(ax, x + 0.95, 6.0, pair(errors[t - 1]), color=GRADIENT, side="left")
-        label(ax, x - 1.32, 1.5, rf"$\delta^a_{t}$", color=GRADIENT, side="right")
+        label(ax, x - 1.42, 1.5, rf"$\delta^a_{t}$", color=GRADIENT, side="right")
         label(ax, x - 0.15, 1.5, pair(in_sums[t - 1]), color=GRADIENT, side="right")
         label(ax, x, 7.1, f"asked for {'ab'[TARGETS[t - 1]]}")
         arrow(ax, (x, 1.0), (x, 2.25))
@@ -56,10 +56,10 @@ def main():
         arrow(ax, (x + 0.15, 5.35), (x + 0.15, 3.55), color=GRADIENT)
         label(ax, x + 0.3, 4.45, pair(from_scores[t - 1]), color=GRADIENT, side="left")
         if t > 1:
-            arrow(ax, (x - 2.8, 3.15), (x - 0.87, 3.15))
-            arrow(ax, (x - 0.87, 2.65), (x - 2.8, 2.65), color=GRADIENT)
-            label(ax, x - 1.83, 2.2, pair(from_later[t - 2]), color=GRADIENT)
-    label(ax, 0.35, 6.0, "a\nb")
+            arrow(ax, (x - 2.75, 3.15), (x - 0.87, 3.15))
+            arrow(ax, (x - 0.87, 2.65), (x - 2.75, 2.65), color=GRADIENT)
+            label(ax, x - 1.8, 2.2, pair(from_later[t - 2]), color=GRADIENT)
+    label(ax, 0.6, 6.0, "a\nb")
     save(ax, __file__)
 
 

@@ -7,14 +7,16 @@ the scores. A box named softmax turns them into the probabilities 0.665, 0.245 a
 
 from drawing import GRAY, GROUND, ORANGE, READ, SAID, STATE, arrow, box, canvas, circle, label, line, save
 
+SCORES = ("1", "0", "\N{MINUS SIGN}1")
+
 
 def main():
     """Draw the figure beside this script."""
-    ax = canvas(10.4, 5.2)
-    heights = (3.9, 2.5, 1.1)
+    ax = canvas(10.4, 4.7)
+    heights = (3.4, 2.0, 0.6)
     for x, text in ((1.5, "one-hot row\nof b"), (5.2, "scores"), (9.3, "probabilities")):
-        label(ax, x, 4.8, text)
-    label(ax, 3.35, 4.8, "weights")
+        label(ax, x, 4.3, text)
+    label(ax, 3.35, 4.3, "weights")
     for here, y in enumerate(heights):
         label(ax, 0.6, y, "abc"[here])
         circle(ax, 1.5, y, "010"[here], READ, radius=0.36)
@@ -23,14 +25,14 @@ def main():
             line(ax, (1.86, y), (4.79, goal), color=ORANGE if lit else GRAY, width=2.2 if lit else 0.7)
             if lit:
                 height = y + (goal - y) * 0.83 + (0.3, 0.22, 0.32)[there]
-                label(ax, 4.3, height, ("1", "0", "-1")[there], bbox=GROUND)
+                label(ax, 4.3, height, SCORES[there], bbox=GROUND)
     for there, y in enumerate(heights):
-        circle(ax, 5.2, y, ("1", "0", "-1")[there], STATE, radius=0.41)
+        circle(ax, 5.2, y, SCORES[there], STATE, radius=0.41)
         arrow(ax, (5.61, y), (6.5, y))
         arrow(ax, (7.7, y), (8.55, y))
         box(ax, 9.1, y, ("0.665", "0.245", "0.090")[there], SAID, width=1.1, height=0.7)
         label(ax, 9.95, y, "abc"[there])
-    box(ax, 7.1, 2.5, "soft-\nmax", GRAY, width=1.2, height=3.6)
+    box(ax, 7.1, 2.0, "soft-\nmax", GRAY, width=1.2, height=3.6)
     save(ax, __file__)
 
 

@@ -2,7 +2,7 @@
 
 Alternative text: The memory runs from left to right through four boxes: 0, 0.375, 0.281 and 0.211. Before each of the
 last three it is multiplied by a forget gate, 1/2, 3/4 and 3/4, and something is added: 3/8 at the first step, which
-reads a, and 0 at the other two, which read b. Above, dark orange arrows lead back from the last box to the second,
+reads a, and 0 at the other two, which read b. Above, orange arrows lead back from the last box to the second,
 each times the forget gate 3/4: the gradient is 1, then 0.75, then 0.5625.
 """
 
@@ -25,7 +25,7 @@ def compute():
 
 def main():
     """Draw the figure beside this script."""
-    ax = canvas(10.8, 6.4)
+    ax = canvas(10.8, 5.75)
     memories, gradients = compute()
     for t, memory in enumerate(memories):
         x = 0.8 + 3.05 * t
@@ -40,7 +40,7 @@ def main():
         arrow(ax, (x - 1.55, LANE), (x - 1.45, LANE))
         arrow(ax, (x - 0.85, LANE), (x - 0.65, LANE))
         box(ax, x - 1.5, 0.6, f"reads {READS[t - 1]}", READ, width=1.9)
-        label(ax, x - 2.1, 1.75, f"f = {SHOWN[f]}")
+        label(ax, x - 2.1, 1.75, f"$f$ = {SHOWN[f]}")
         arrow(ax, (x - 1.85, 2.05), (x - 1.85, LANE - 0.3))
         label(ax, x - 0.7, 1.75, f"+ {SHOWN[added]}")
         arrow(ax, (x - 1.15, 2.05), (x - 1.15, LANE - 0.3))

@@ -8,25 +8,24 @@ part of the row has the color of the blocks that it multiplies. Below the matrix
 
 from drawing import GATE, GRAY, READ, STATE, arrow, box, canvas, label, save
 
-COLUMNS = ("i", "f", "c", "o")
-ROWS = (("W", READ, 4.6, 1.1), ("U", STATE, 3.25, 1.4), ("b", GRAY, 2.2, 0.5))  # color, middle, height
+COLUMNS = {"i": "input", "f": "forget", "c": "candidate", "o": "output"}
+ROWS = (("W", READ, 4.6, 1.1), ("U", STATE, 3.25, 1.4), ("b", GRAY, 2.15, 0.6))  # color, middle, height
 
 
 def main():
     """Draw the figure beside this script."""
-    ax = canvas(10.4, 6.4)
-    box(ax, 0.85, 3.25, "$e_t$", READ, width=1.1, height=0.8, size=1.25)
-    box(ax, 2.1, 3.25, "$h_{t-1}$", STATE, width=1.4, height=0.8, size=1.25)
-    box(ax, 3.05, 3.25, "1", GRAY, width=0.5, height=0.8)
-    label(ax, 3.75, 3.25, "@")
-    for number, gate in enumerate(COLUMNS):
-        x = 4.85 + 1.4 * number
-        for name, color, y, height in ROWS:
-            box(ax, x, y, f"${name}_{gate}$", color, width=1.35, height=height, size=1.25)
-        box(ax, x, 0.5, f"$a_t^{gate}$", GATE, width=1.35, size=1.25)
-    for x, name in zip((4.85, 6.25, 7.65, 9.05), ("input", "forget", "candidate", "output"), strict=True):
-        label(ax, x, 5.65, name)
-    arrow(ax, (6.95, 1.8), (6.95, 1.0))
+    ax = canvas(10.4, 6.0)
+    box(ax, 0.75, 3.25, "$e_t$", READ, width=1.1, height=0.8, size=1.25)
+    box(ax, 2.0, 3.25, "$h_{t-1}$", STATE, width=1.4, height=0.8, size=1.25)
+    box(ax, 2.95, 3.25, "1", GRAY, width=0.5, height=0.8)
+    label(ax, 3.63, 3.25, "@")
+    for number, (gate, name) in enumerate(COLUMNS.items()):
+        x = 4.8 + 1.5 * number
+        for letter, color, y, height in ROWS:
+            box(ax, x, y, f"${letter}_{gate}$", color, width=1.45, height=height, size=1.25)
+        box(ax, x, 0.5, f"$a_t^{gate}$", GATE, width=1.45, size=1.25)
+        label(ax, x, 5.65, name, size=0.95)
+    arrow(ax, (7.05, 1.7), (7.05, 1.0))
     label(ax, 2.0, 0.5, "four sums at once:")
     save(ax, __file__)
 

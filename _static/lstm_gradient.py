@@ -1,8 +1,8 @@
 r"""Draw `lstm_gradient.svg`: the two roads by which a gradient goes back through an LSTM.
 
-Alternative text: Above, the memories c 0 to c 3; broad dark orange arrows lead back from each to the one before, and
+Alternative text: Above, the memories c 0 to c 3; broad orange arrows lead back from each to the one before, and
 each carries one factor only, the forget gate f of its step. Below, the states h 0 to h 3; from each memory a thin
-dark orange arrow leads down through the gates to the state before, where it is multiplied by weights U and by slopes
+orange arrow leads down through the gates to the state before, where it is multiplied by weights U and by slopes
 of the gates.
 """
 

@@ -44,7 +44,7 @@ def panel(ax, bottom, rate, words):
 
 def main():
     """Draw the figure beside this script."""
-    ax = canvas(10.4, 8.4)
+    ax = canvas(10.4, 7.85)
     panel(ax, 5.9, 0.5, "too short")
     panel(ax, 3.4, 4, "good")
     panel(ax, 0.95, 16, "too long")

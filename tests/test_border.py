@@ -481,6 +481,11 @@ def make_calls(w):
             "groups": Param("ids", [0, 1], optional=True, more={"fewer": [0], "negative": [-1, 0]}),
             "ax": axes,
         },
+        "plotting.spread_labels": {
+            "places": Param("numbers", [[0.0, 1.0], [2.0, 3.0]], more={"three": [[0.0, 1.0, 2.0]], "flat": [0.0, 1.0]}),
+            "width": Param("positive", 0.5),
+            "height": Param("positive", 0.5),
+        },
         "plotting.plot_waterfall": {
             "names": Param("strings", ["a", "b"], more={"none at all": [], "one string": "ab", "fewer": ["a"]}),
             "values": Param("numbers", [2.0, 1.0], more={"fewer": [2.0], "two axes": [[2.0], [1.0]]}),

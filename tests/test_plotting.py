@@ -23,6 +23,7 @@ from charlm_utils.plotting import (
     plot_windows,
     show_colored_text,
     show_table,
+    spread_labels,
     use_book_style,
 )
 from charlm_utils.traces import Operation
@@ -155,6 +156,25 @@ def test_ranking_shows_every_loss_beside_its_name_in_the_color_of_its_group(ax):
 def test_ranking_refuses_what_does_not_fit(ax, arguments, message):
     with pytest.raises(ValueError, match=message):
         plot_ranking(*arguments, ax=ax)
+
+
+def test_labels_that_would_cover_one_another_move_apart_and_the_others_stay():
+    places = np.random.default_rng(0).normal(size=(30, 2))
+    places[28:] = [[9.0, 9.0], [-9.0, 9.0]]
+    places[1] = places[0]  # two labels at one place
+    moved = spread_labels(places, 0.3, 0.2)
+    gaps = np.abs(moved[:, None] - moved) / [0.3, 0.2]
+    largest = gaps.max(axis=2)
+    np.fill_diagonal(largest, np.inf)
+    assert largest.min() > 1 - 1e-6
+    np.testing.assert_allclose(moved[28:], places[28:], rtol=1e-12)
+    assert np.abs((moved - places) / [0.3, 0.2]).max() < 1.5
+
+
+@pytest.mark.parametrize("places", [[0.0, 1.0], [[0.0, 1.0, 2.0]]])
+def test_labels_need_two_numbers_each(places):
+    with pytest.raises(ValueError, match=r"places must be \(labels, 2\), got"):
+        spread_labels(places, 1, 1)
 
 
 def test_boxes_stand_at_their_places_and_arrows_lead_between_them(ax):
