@@ -13,17 +13,17 @@ ROWS = [
     (["0", "40", "80", "84"], ["10", "10", "1"]),
 ]
 COLORS = {"1": ORANGE, "10": GREEN}
-SIDE = 0.46
-WIDTH = 0.78  # of a state
-GAP = 0.2  # an arrow
+SIDE = 0.53
+WIDTH = 0.7  # of a state
+GAP = 0.18  # an arrow
 
 
 def main():
     """Draw the figure beside this script."""
-    ax = canvas(10.4, 3.9)
+    ax = canvas(10.4, 3.5)
     step = WIDTH + 4 * SIDE + 2 * GAP
     for m, (states, numbers) in enumerate(ROWS):
-        y = 2.35 - 1.4 * m
+        y = 1.85 - 1.4 * m
         label(ax, 0.1, y + 0.6, f"row {m}", side="left", size=0.9)
         for w, state in enumerate(states):
             left = 0.1 + step * w
@@ -36,7 +36,7 @@ def main():
             cells(ax, start, y + 0.28, [[number] * 4], COLORS[number], SIDE, height=0.56)
             arrow(ax, (start + 4 * SIDE, y), (start + 4 * SIDE + GAP, y))
             if m == 0:
-                label(ax, start + 2 * SIDE, 3.55, f"batch {w}")
+                label(ax, start + 2 * SIDE, 3.1, f"batch {w}")
     save(ax, __file__)
 
 

@@ -3,10 +3,10 @@
 Alternative text: A batch of two rows, "the" and "sea", three characters each, with the labels "he " and "ea ". Left,
 batch first: the outputs stand in the order t, h, e, s, e, a, and each stands beside its own label. Right, time first:
 the outputs stand in the order t, s, h, e, e, a, while the labels keep their order, so that four of six outputs stand
-beside a label that belongs to another one; these labels have another color.
+beside a label that belongs to another one; these labels are gray.
 """
 
-from drawing import GRADIENT, GRAY, READ, SAID, arrow, canvas, cells, label, save
+from drawing import GRAY, READ, SAID, arrow, canvas, cells, label, save
 
 ROWS = ["the", "sea"]
 LABELS = ["he ", "ea "]
@@ -30,7 +30,7 @@ def main():
             cells(ax, left, y + SIDE / 2, [[ROWS[output[0]][output[1]]]], READ, SIDE)
             fits = output == target
             arrow(ax, (left + 0.65, y), (left + 1.9, y), color="black" if fits else GRAY, dashed=not fits)
-            cells(ax, left + 2.0, y + SIDE / 2, [[LABELS[target[0]][target[1]]]], SAID if fits else GRADIENT, SIDE)
+            cells(ax, left + 2.0, y + SIDE / 2, [[LABELS[target[0]][target[1]]]], SAID if fits else GRAY, SIDE)
         words = "each beside its label" if order == by_row else "four beside another's"
         label(ax, left + 1.3, 0.45, words, size=0.9)
     save(ax, __file__)

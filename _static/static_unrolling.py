@@ -19,11 +19,11 @@ def main():
         for number, y in enumerate(heights, start=1):
             box(ax, x, y, f"$h_{t}^{number}$", STATE, width=1.1)
             arrow(ax, (x, y + 0.4), (x, y + 1.3))
-            arrow(ax, (x - 1.15, y), (x - 0.55, y))
-        box(ax, x, 5.6, "scores", SAID, width=1.4, size=0.85)
+            arrow(ax, (x - (1.0 if t == 1 else 1.15), y), (x - 0.55, y))
+        box(ax, x, 5.6, "scores", SAID, width=1.4, size=0.9)
     for number, y in enumerate(heights, start=1):
-        label(ax, 0.55, y, "zeros", size=0.9)
-        box(ax, 9.4, y, f"weights of\nlayer {number}", GATE, width=1.8, height=1.0, size=0.85)
+        label(ax, 1.0, y, "zeros", side="right", size=0.9)
+        box(ax, 9.4, y, f"weights of\nlayer {number}", GATE, width=1.9, height=1.0, size=0.9)
         line(ax, (2.4, y - 0.75), (9.4, y - 0.75), (9.4, y - 0.5), color=GATE, width=1)
         for t in (1, 2, 3, 4):
             x = 0.7 + 1.7 * t

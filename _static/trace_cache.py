@@ -28,7 +28,7 @@ def main():
         box(ax, 5.35, y, answer, GRADIENT if new else GRAY, width=2.1, size=0.9)
         arrow(ax, (6.4, y), (7.9, y), dashed=new)
         if new:
-            label(ax, 7.15, y + 0.3, "Python", size=0.85)
+            label(ax, 7.15, y + 0.3, "Python", size=0.9)
         box(ax, 8.9, y, graph, GATE, width=1.9, size=0.9)
     save(ax, __file__)
 
