@@ -6,7 +6,7 @@ which become 0.67 and 0.33. Top-p 0.8 keeps a, b and c, which become 0.53, 0.27 
 at 0.3 of the height of a, and keeps the same three.
 """
 
-from drawing import GRAY, GROUND, SAID, canvas, label, line, save
+from drawing import GRAY, SAID, canvas, label, line, save
 from matplotlib.patches import Rectangle
 
 BEFORE = (8 / 16, 4 / 16, 3 / 16, 1 / 16)
@@ -37,8 +37,11 @@ def panel(ax, left, bottom, title, after):
         outline = Rectangle((x, bottom), 0.55, SCALE * before, facecolor="none", edgecolor="black", lw=1.0, zorder=4)
         ax.add_patch(outline)
         label(ax, x + 0.275, bottom - 0.3, CHARACTERS[rank])
-        height = bottom + SCALE * max(share, before) + 0.22
-        label(ax, x + 0.275, height, f"{share:.2f}" if share else "0", size=0.9, bbox=GROUND)
+        top = SCALE * max(share, before)
+        if not share:
+            top = max(top, 0.45)  # above the limit of min-p
+        height = bottom + top + 0.22
+        label(ax, x + 0.275, height, f"{share:.2f}" if share else "0", size=0.9)
 
 
 def main():

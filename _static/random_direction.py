@@ -7,7 +7,7 @@ random direction: along it the two kinds overlap. Below each plane the dots are 
 """
 
 import numpy as np
-from drawing import BLUE, ORANGE, RED, arrow, canvas, label, save
+from drawing import BLUE, ORANGE, SAID, arrow, canvas, label, save
 
 DOTS = 26
 
@@ -31,19 +31,19 @@ def draw_plane(ax, center, direction, title):
         along = dots @ direction
         ax.plot(x + size * along, np.full(DOTS, 0.75), "|", color=color, ms=11, mew=1.5, zorder=3)
     tip = 1.05 * size * np.array(direction)
-    arrow(ax, (x - tip[0], y - tip[1]), (x + tip[0], y + tip[1]), color=RED, width=2)
-    label(ax, x, y + size + 0.75, title)
-    label(ax, x, y - size - 0.35, "one unit", size=0.85)
+    arrow(ax, (x - tip[0], y - tip[1]), (x + tip[0], y + tip[1]), color=SAID, width=2)
+    label(ax, x, y + size + 0.6, title)
+    label(ax, x, y - size - 0.35, "one unit", size=0.95)
 
 
 def main():
     """Draw the figure beside this script."""
-    ax = canvas(10.4, 6.4)
+    ax = canvas(10.4, 6.3)
     draw_plane(ax, (2.7, 3.4), np.array([1.0, 0.0]), "along one unit")
     draw_plane(ax, (7.9, 3.4), np.array([0.5, 0.87]), "a random direction")
-    label(ax, 5.3, 0.3, "blue: early in the line, orange: late", size=0.85)
+    label(ax, 5.3, 0.3, "blue: early in the line, orange: late", size=0.95)
     for x in (0.5, 5.7):
-        label(ax, x, 3.4, "another unit", size=0.85, rotation=90)
+        label(ax, x, 3.4, "another unit", size=0.95, rotation=90)
     save(ax, __file__)
 
 

@@ -6,7 +6,8 @@ label vowel, 0, 1, 0, 0, 1. The correlation of the two rows is 0.91.
 """
 
 import numpy as np
-from drawing import READ, RED, SAID, STATE, arrow, canvas, cells, frame, label, save
+from drawing import READ, RED, SAID, STATE, arrow, canvas, cells, label, save
+from matplotlib.patches import Rectangle
 
 from charlm_utils.probing import correlate, label_text
 
@@ -31,7 +32,7 @@ def main():
         arrow(ax, (2.5 + 0.95 * (t + 0.5), 5.4), (2.5 + 0.95 * (t + 0.5), 4.9))
     label(ax, 0.1, 3.4, "states", side="left")
     cells(ax, 2.5, 4.8, [strings(unit) for unit in UNITS], STATE, size=0.95)
-    frame(ax, 2.4, 2.85, 7.35, 3.9, RED, dashed=False)
+    ax.add_patch(Rectangle((2.45, 2.85), 4.85, 1.05, facecolor="none", edgecolor=RED, linewidth=2, zorder=4))
     label(ax, 7.6, 3.4, "one unit", RED, side="left")
     label(ax, 0.1, 0.75, "label", side="left")
     cells(ax, 2.5, 1.2, [strings(vowel)], SAID, size=0.95)
