@@ -32,7 +32,7 @@ def main():
         arrow(ax, (2.5 + 0.95 * (t + 0.5), 5.4), (2.5 + 0.95 * (t + 0.5), 4.9))
     label(ax, 0.1, 3.4, "states", side="left")
     cells(ax, 2.5, 4.8, [strings(unit) for unit in UNITS], STATE, size=0.95)
-    ax.add_patch(Rectangle((2.45, 2.85), 4.85, 1.05, facecolor="none", edgecolor=RED, linewidth=2, zorder=4))
+    ax.add_patch(Rectangle((2.5, 2.9), 4.75, 0.95, facecolor="none", edgecolor=RED, linewidth=2, zorder=4))
     label(ax, 7.6, 3.4, "one unit", RED, side="left")
     label(ax, 0.1, 0.75, "label", side="left")
     cells(ax, 2.5, 1.2, [strings(vowel)], SAID, size=0.95)
