@@ -368,6 +368,15 @@ def test_the_experiment_that_the_chapter_shows_holds_these_figures():
     assert {result["order"]: round(result["nats"], 3) for result in results} == pytest.approx(CHAPTER, abs=0.00051)
 
 
+@pytest.mark.slow
+def test_shakespeare_of_order_7_stores_the_million_numbers_that_the_chapter_names(shakespeare):
+    vocab_size, ids, _ = shakespeare
+    stored = 0
+    for contexts, entries, _ in count_ngrams(ids, vocab_size, 7, continuation=True):
+        stored += len(contexts) + len(entries)
+    assert round(stored / 1e6, 2) == 1.33
+
+
 def test_shakespeare_is_counted_in_two_gigabytes(shakespeare):
     vocab_size, ids, held_out = shakespeare
     tracemalloc.start()
