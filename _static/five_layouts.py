@@ -65,8 +65,8 @@ def main():
         for m in range(BATCH_SIZE):
             label(ax, x + (m + 1.5) * SIDE, UNROLLED + 0.22, str(m * segment + begin + 1), GRAY, size=0.9)
     x, y = FIRST + 1.5 * SIDE, UNROLLED - 5 * SIDE
-    way = [(x, y), (x, y - 0.2), (5.2, y - 0.2), (5.2, UNROLLED - SIDE / 2), (SECOND + SIDE - 0.05, UNROLLED - SIDE / 2)]
-    arrow(ax, *way, color=ORANGE, width=2)
+    end = UNROLLED - SIDE / 2
+    arrow(ax, (x, y), (x, y - 0.2), (5.2, y - 0.2), (5.2, end), (SECOND + SIDE - 0.05, end), color=ORANGE, width=2)
     words = [word.ljust(5, "\n") for word in TEXT.split()[:4]]
     for x, pair in ((FIRST, words[:2]), (SECOND, words[2:])):
         for m, word in enumerate(pair):
