@@ -31,10 +31,10 @@ def compute():
 
 def main():
     """Draw the figure beside this script."""
-    ax = canvas(10.8, 4.9)
+    ax = canvas(10.56, 4.9)
     states, candidates = compute()
     for t, state in enumerate(states):
-        x = 0.8 + 3.05 * t
+        x = 0.7 + 3.05 * t
         box(ax, x, LANE, f"{state:.3f}" if state else "0", STATE, width=1.3)
         label(ax, x, LANE + 0.8, f"$h_{t}$")
         if t == 0:
@@ -47,9 +47,9 @@ def main():
         arrow(ax, (x - 1.55, LANE), (x - 1.45, LANE))
         arrow(ax, (x - 0.85, LANE), (x - 0.65, LANE))
         box(ax, x - 1.5, 0.6, f"reads {character}", READ, width=1.9)
-        label(ax, x - 2.0, 1.8, f"z = {SHOWN[z]}", size=0.9)
+        label(ax, x - 2.0, 1.8, f"z = {SHOWN[z]}", size=0.92)
         arrow(ax, (x - 1.85, 2.1), (x - 1.85, LANE - 0.3))
-        label(ax, x - 0.5, 1.8, f"{SHOWN[1 - z]} · {candidates[t - 1]:.3f}".removesuffix("00"), size=0.9)
+        label(ax, x - 0.5, 1.8, f"{SHOWN[1 - z]} · {candidates[t - 1]:.3f}".removesuffix("00"), size=0.92)
         arrow(ax, (x - 1.15, 2.1), (x - 1.15, LANE - 0.3))
         arrow(ax, (x - 1.5, 1.0), (x - 1.5, 1.5))
     save(ax, __file__)

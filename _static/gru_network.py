@@ -25,9 +25,9 @@ def main():
         if number:
             before = parts[number - 1]
             arrow(ax, (before[0] + before[3] / 2, LANE), (x - width / 2, LANE))
-    label(ax, 3.35, 0.45, "vectors", GRAY, size=0.9)
-    label(ax, 6.15, 0.45, "states", GRAY, size=0.9)
-    label(ax, 8.9, 0.45, "scores", GRAY, size=0.9)
+    label(ax, 3.35, 0.45, "vectors", GRAY, size=0.93)
+    label(ax, 6.15, 0.45, "states", GRAY, size=0.93)
+    label(ax, 8.9, 0.45, "scores", GRAY, size=0.93)
     box(ax, 3.35, 4.2, "batch before", STATE, width=2.5, height=0.8)
     box(ax, 8.9, 4.2, "batch after", STATE, width=2.3, height=0.8)
     arrow(ax, (4.6, 4.2), (5.8, 4.2), (5.8, LANE + 0.5), color=SKY, width=2.5)

@@ -29,14 +29,14 @@ def main():
             if left < 5:
                 arrow(ax, (left + WIDTH * SIDE + 0.05, middle), (4.4, middle))
                 box(ax, 5.15, middle, "state", STATE, width=1.4, height=0.56)
-    label(ax, 0.2, 1.5, "training: every row takes over the state of another name", GRAY, side="left", size=0.95)
-    box(ax, 1.05, 0.75, "zeros", STATE, width=1.4, height=0.56)
-    arrow(ax, (1.8, 0.75), (2.45, 0.75))
-    cells(ax, 2.5, 1.0, [list("Ram")], [[READ] * 3], SIDE)
-    arrow(ax, (4.05, 0.75), (4.7, 0.75))
-    box(ax, 5.0, 0.75, "?", SAID, width=0.56, height=0.56)
+    label(ax, 0.2, 1.9, "training: every row takes over the state of another name", GRAY, side="left", size=0.95)
+    box(ax, 1.05, 1.1, "zeros", STATE, width=1.4, height=0.56)
+    arrow(ax, (1.8, 1.1), (2.45, 1.1))
+    cells(ax, 2.5, 1.35, [list("Ram")], [[READ] * 3], SIDE)
+    arrow(ax, (4.05, 1.1), (4.7, 1.1))
+    box(ax, 5.0, 1.1, "?", SAID, width=0.56, height=0.56)
     hardly = "writing: the first letter meets zeros, which training hardly knew"
-    label(ax, 0.2, 0.2, hardly, GRAY, side="left", size=0.95)
+    label(ax, 0.2, 0.42, hardly, GRAY, side="left", size=0.95)
     save(ax, __file__)
 
 
