@@ -8,11 +8,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 import yaml
 from bs4 import BeautifulSoup
 
 from charlm_utils.runs import list_runs, read_run
+from charlm_utils.vocabulary import visible
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
@@ -448,15 +450,36 @@ def test_player_steps_through_the_text(tab, address):
     assert player.locator("[role=status]").get_attribute("aria-live") == "off"
 
 
+READ_RECORDED = """async (text) => {
+    const model = await charlm.load("shakespeare-gru");
+    const nats = await model.nats(text);
+    const logits = (await model.logits(text)).at(-1);
+    const both = [charlm.sampling.softmax(logits), charlm.sampling.distribution(logits, { temperature: 0.8 })];
+    const ids = Array.from(both[0].keys()).sort((a, b) => both[0][b] - both[0][a]).slice(0, 8);
+    return [Array.from(nats), ids.map((id) => [model.characters[id], both[0][id], both[1][id]])];
+}"""
+
+
 def test_a_network_writes_on_the_front_page(tab, address, pages):
     recorded = read_run("shakespeare-gru")[0]["sample"]
     assert pages["intro.html"].select_one(".charlm-writer pre").text.strip() in recorded
     tab.emulate_media(reduced_motion="reduce")
     tab.goto(f"{address}/intro.html", wait_until="load")
     assert not [url for url in tab.asked if "weights" in url]
+    text = tab.locator(".charlm-writer pre").text_content()
+    colors = tab.locator(".charlm-writer pre span").evaluate_all("all => all.map((e) => e.style.cssText.split(' ')[1])")
+    choices = tab.locator(".charlm-distribution tbody tr").evaluate_all(
+        "rows => rows.map((row) => Array.from(row.cells, (cell) => cell.textContent))"
+    )
     tab.get_by_role("button", name="Write").click()
     tab.get_by_role("status").filter(has_text="500 characters written.").wait_for()
     assert tab.locator(".charlm-writer pre").text_content().startswith("ROMEO:\n")
+    nats, likeliest = tab.evaluate(READ_RECORDED, text)
+    colored = [float(color.rstrip(";")) for color in colors[1:-1]]  # all but the newline at the end
+    np.testing.assert_allclose(colored, np.minimum(1, np.array(nats[:-1]) / 6), atol=0.5 / 9 + 0.006)
+    assert [name for name, *_ in choices] == [visible(name) for name, *_ in likeliest]
+    shown = [[float(share) for share in shares] for _, *shares in choices]
+    np.testing.assert_allclose(shown, [shares for _, *shares in likeliest], atol=0.0056)
     assert not outside(tab, address)
     assert not tab.errors
 

@@ -207,12 +207,12 @@ def test_everything_has_a_name_and_the_keyboard_is_enough(page):
         assert button(page, name).count() == 1
     assert page.get_by_role("region", name="Written text").count() == 1
     reached = []
-    for _ in range(12):
+    for _ in range(13):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.textContent || document.activeElement.type"))
-    assert reached[-4:] == ["Write", "Step", "Restart", "Copy"]
-    page.keyboard.press("Shift+Tab")
-    page.keyboard.press("Shift+Tab")
+    assert reached[1:5] == ["Write", "Step", "Restart", "Copy"]
+    assert reached[-6:] == ["Temperature, filters and seed", *["number"] * 5]
+    button(page, "Step").focus()
     page.keyboard.press("Enter")
     page.wait_for_function("document.querySelector('.charlm-writer pre span')")
 

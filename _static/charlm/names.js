@@ -39,7 +39,7 @@ function charlmNames() {
 document.addEventListener("DOMContentLoaded", () => {
   "use strict";
 
-  const { build, buttons, labeled, make, statusLine, table } = charlmParts();
+  const { build, buttons, entitle, labeled, make, statusLine, table } = charlmParts();
   const { judge } = charlmNames();
   const AT_ONCE = 10;
   const LONGEST = 40; // letters after which a name is cut off, as in charlm_utils.names
@@ -55,6 +55,7 @@ document.addEventListener("DOMContentLoaded", () => {
       this.number = null; // the random numbers
       this.isWriting = false;
       const recorded = place.querySelector("pre");
+      entitle(place, "Let a network invent names");
       const form = make("div", place, { className: "charlm-settings" });
       this.inputs = {
         letters: labeled(form, "First letters", "input", { type: "text", maxLength: 20 }),
@@ -65,7 +66,7 @@ document.addEventListener("DOMContentLoaded", () => {
         input.oninput = () => this.forget();
       }
       buttons(place)("Write ten names", () => this.press());
-      this.count = make("p", place, { textContent: "New: 0. Near: 0. Copied: 0." });
+      this.count = make("p", place, { textContent: "Press the button: these ten were written before." });
       const body = table(place, "The names that were written", ["name", "is", "on the list"]);
       this.rows = Array.from({ length: AT_ONCE }, (_, number) => {
         const row = make("tr", body);

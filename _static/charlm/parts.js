@@ -9,6 +9,11 @@ function charlmParts() {
     return parent.appendChild(Object.assign(document.createElement(tag), properties));
   }
 
+  // What a widget is for, above everything else in it.
+  function entitle(place, textContent) {
+    place.prepend(make("div", place, { className: "charlm-what", textContent }));
+  }
+
   function labeled(parent, label, tag, properties) {
     const row = make("label", parent);
     make("span", row, { textContent: label });
@@ -80,5 +85,5 @@ function charlmParts() {
     document.querySelectorAll(`.${className}`).forEach((place) => new Widget(place));
   }
 
-  return { build, buttons, choice, color, labeled, make, moved, recordedText, statusLine, table, visible };
+  return { build, buttons, choice, color, entitle, labeled, make, moved, recordedText, statusLine, table, visible };
 }

@@ -8,7 +8,8 @@
 document.addEventListener("DOMContentLoaded", () => {
   "use strict";
 
-  const { build, buttons, choice, color, labeled, make, moved, recordedText, statusLine, table, visible } = charlmParts();
+  const { build, buttons, choice, color, entitle, labeled, make, moved, recordedText, statusLine, table, visible } =
+    charlmParts();
   const NETWORKS = [
     ["shakespeare-gru", "Shakespeare (2.5 MB)", "shakespeare-counts"],
     ["shakespeare-best", "Shakespeare, the best network (4.7 MB)", "shakespeare-counts"],
@@ -37,6 +38,7 @@ document.addEventListener("DOMContentLoaded", () => {
       this.read = []; // what was read: characters with their nats, and their places in the page
       this.cursor = 0;
       this.states = new Map(); // by the name of what reads
+      entitle(place, "Let a network read your text");
       this.text = recordedText(place, "The text that was read");
       const form = make("div", place, { className: "charlm-settings" });
       this.network = choice(form, "Network", this.networks);
@@ -46,7 +48,8 @@ document.addEventListener("DOMContentLoaded", () => {
       this.button = buttons(place)("Read", () => this.press());
       place.append(this.text);
       this.legend = make("p", place, { textContent: LEGENDS.network });
-      this.detail = make("p", place, { textContent: "Choose a character above, by a click or with the arrow keys." });
+      const hint = "Press Read; then choose a character by a click or with the arrow keys.";
+      this.detail = make("p", place, { textContent: hint });
       this.detail.setAttribute("role", "status");
       const body = table(place, "Surprise per character", ["guessed by", "nats", "bits", "perplexity"]);
       body.parentNode.className = "charlm-scores";
@@ -167,7 +170,8 @@ document.addEventListener("DOMContentLoaded", () => {
           const point = character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
           return `${JSON.stringify(character)} (U+${point})${count > 1 ? ` ${count} times` : ""}`;
         });
-        const more = named.length > NAMED ? `, and ${named.length - NAMED} others` : "";
+        const others = named.length - NAMED;
+        const more = others > 0 ? `, and ${others} ${others > 1 ? "others" : "other"}` : "";
         said.push(`Unknown to the network, and left out: ${named.slice(0, NAMED).join(", ")}${more}.`);
       }
       return said.join(" ");

@@ -7,10 +7,10 @@
 document.addEventListener("DOMContentLoaded", () => {
   "use strict";
 
-  const { build, choice, labeled, make, recordedText, statusLine } = charlmParts();
+  const { build, choice, entitle, labeled, make, recordedText, statusLine } = charlmParts();
   const WIDTH = 400;
-  const HEIGHT = 150;
-  const MARGIN = { left: 35, right: 75, top: 10, bottom: 25 };
+  const HEIGHT = 165;
+  const MARGIN = { left: 35, right: 75, top: 25, bottom: 25 };
   const LINE = 13; // height of a label
   const LABELS = { train: "learned", validation: "held out" };
 
@@ -27,6 +27,7 @@ document.addEventListener("DOMContentLoaded", () => {
     constructor(place) {
       this.turn = 0;
       this.runs = JSON.parse(place.dataset.runs);
+      entitle(place, "See what a network wrote after each epoch of its training");
       this.text = recordedText(place, "The text after this epoch");
       const form = make("div", place, { className: "charlm-settings" });
       if (this.runs.length > 1) {
@@ -89,6 +90,9 @@ document.addEventListener("DOMContentLoaded", () => {
       const down = (loss) => bottom - ((loss - least) / (most - least)) * (bottom - MARGIN.top);
       this.chart.replaceChildren();
       this.chart.setAttribute("aria-label", `Losses of ${train.length} epochs, from ${most.toFixed(2)} to ${least.toFixed(2)} nats.`);
+      draw("text", this.chart, { x: 0, y: LINE }, "loss, nats per character");
+      const middle = (this.across(1) + this.across(train.length)) / 2;
+      draw("text", this.chart, { x: middle, y: HEIGHT - 5, "text-anchor": "middle" }, "epoch");
       for (const loss of [least, most]) {
         draw("text", this.chart, { x: MARGIN.left - 5, y: down(loss) + 4, "text-anchor": "end" }, loss.toFixed(2));
       }
@@ -107,9 +111,9 @@ document.addEventListener("DOMContentLoaded", () => {
       // Labels stand where the lines end, and the upper one so far up that it does not cover the lower one.
       const [lower, upper] = Object.entries(ends).sort((a, b) => b[1] - a[1]);
       const x = WIDTH - MARGIN.right + 5;
-      draw("text", this.chart, { x, y: lower[1] }, LABELS[lower[0]]);
+      draw("text", this.chart, { x, y: lower[1], class: lower[0] }, LABELS[lower[0]]);
       if (upper !== undefined) {
-        draw("text", this.chart, { x, y: Math.min(upper[1], lower[1] - LINE) }, LABELS[upper[0]]);
+        draw("text", this.chart, { x, y: Math.min(upper[1], lower[1] - LINE), class: upper[0] }, LABELS[upper[0]]);
       }
     }
   }

@@ -9,7 +9,7 @@
 document.addEventListener("DOMContentLoaded", () => {
   "use strict";
 
-  const { build, buttons, choice, labeled, make, moved, recordedText, statusLine, visible } = charlmParts();
+  const { build, buttons, choice, entitle, labeled, make, moved, recordedText, statusLine, visible } = charlmParts();
   const NETWORKS = [
     ["shakespeare-gru", "Shakespeare (2.5 MB)", 1, 453],
     ["shakespeare-best", "Shakespeare, the best network (4.7 MB)", 2, 41],
@@ -31,15 +31,16 @@ document.addEventListener("DOMContentLoaded", () => {
       this.turn = 0; // grows when something else is to be read
       this.read = []; // what was read: characters, their states, and their places in the page
       this.cursor = 0;
+      entitle(place, "Follow one unit through a text");
       this.text = recordedText(place, "The text that was read or written");
       const form = make("div", place, { className: "charlm-settings" });
       this.inputs = {
         network: choice(form, "Network", this.networks),
         layer: labeled(form, "Layer", "input", { type: "number", min: 1, step: 1 }),
         unit: labeled(form, "Unit", "input", { type: "number", min: 0, step: 1 }),
+        seed: labeled(form, "Seed", "input", { type: "number", min: 0, step: 1, value: 1 }),
         hold: labeled(form, "Hold the unit", "input", { type: "checkbox" }),
         value: labeled(form, "at the value", "input", { type: "number", min: -1, max: 1, step: 0.1, value: -0.9 }),
-        seed: labeled(form, "Seed", "input", { type: "number", min: 0, step: 1, value: 1 }),
         text: labeled(form, "Your text", "textarea", { rows: 4, value: this.text.textContent.trim() }),
       };
       this.inputs.network.onchange = () => this.chooseNetwork();
@@ -50,12 +51,12 @@ document.addEventListener("DOMContentLoaded", () => {
       button("Write", () => this.start(true));
       button("Stop", () => this.stop("Stopped."));
       place.append(this.text);
-      const legend = "Orange: the unit is above 0 after the character. Blue: below. Below the text, all units of the layer.";
+      const legend = "Orange: above 0 after the character. Blue: below. The grid shows all units of the layer.";
       make("p", place, { textContent: legend });
+      this.detail = make("p", place);
+      this.detail.setAttribute("role", "status");
       this.grid = make("canvas", place, { width: IN_A_ROW * CELL, height: CELL });
       this.grid.setAttribute("role", "img");
-      this.detail = make("p", place, { textContent: "Choose a character above, by a click or with the arrow keys." });
-      this.detail.setAttribute("role", "status");
       this.status = statusLine(place);
       this.text.onclick = ({ target }) => this.point(this.read.findIndex(({ span }) => span === target));
       this.text.onkeydown = (event) => this.move(event);
@@ -217,7 +218,7 @@ document.addEventListener("DOMContentLoaded", () => {
       const value = this.values(this.cursor)?.[unit];
       const character = this.read[this.cursor]?.character;
       if (character === undefined) {
-        this.detail.textContent = "Nothing was read yet.";
+        this.detail.textContent = "Press Read; then choose a character by a click or with the arrow keys.";
       } else if (value === undefined) {
         this.detail.textContent = "The network has no such layer or unit.";
       } else {

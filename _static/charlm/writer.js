@@ -3,10 +3,14 @@
 //     <div class="charlm-writer"><pre>A text that was written before.</pre></div>
 //
 // whose text stands there where no script runs. `data-networks` may name other networks: [[name, label, prime], ...].
+// `data-settings="folded"` hides temperature, filters and seed until they are asked for. `data-surprises` gives each
+// character of the recorded text a digit, 9 for the most surprising ones; `data-choices` says what could come after that
+// text: [[character, share by the network, share after the settings], ...].
 document.addEventListener("DOMContentLoaded", () => {
   "use strict";
 
-  const { build, buttons, choice, color, labeled, make, recordedText, statusLine, table, visible } = charlmParts();
+  const { build, buttons, choice, color, entitle, labeled, make, recordedText, statusLine, table, visible } =
+    charlmParts();
   const NETWORKS = [
     ["shakespeare-gru", "Shakespeare (1.3 MB)", "ROMEO:\n"],
     ["shakespeare-best", "Shakespeare, the best network (3.4 MB)", "ROMEO:\n"],
@@ -31,17 +35,23 @@ document.addEventListener("DOMContentLoaded", () => {
       this.waiting = Promise.resolve(); // for what was pressed last: presses are answered one after the other
       this.turn = 0; // grows when network, prime or seed change: what still waits for the older ones is then dropped
       this.model = null;
+      entitle(place, "Let a network write");
       this.text = recordedText(place, "Written text");
-      this.buildSettings();
+      this.colorRecorded();
       this.buildButtons();
       this.buildChoices();
+      this.buildSettings();
     }
 
     buildSettings() {
       const form = make("div", this.place, { className: "charlm-settings" });
       this.network = choice(form, "Network", this.networks);
       this.prime = labeled(form, "Begin with", "textarea", { rows: 2, value: this.networks[0][2] });
-      const number = (label, properties) => labeled(form, label, "input", { type: "number", ...properties });
+      const isFolded = this.place.dataset.settings === "folded";
+      const details = make("details", this.place, { open: !isFolded });
+      make("summary", details, { textContent: "Temperature, filters and seed" });
+      const more = make("div", details, { className: "charlm-settings" });
+      const number = (label, properties) => labeled(more, label, "input", { type: "number", ...properties });
       this.inputs = {
         temperature: number("Temperature", { min: 0, step: 0.1, value: 0.8 }),
         topK: number("Top-k", { min: 1, step: 1, placeholder: "all" }),
@@ -68,23 +78,26 @@ document.addEventListener("DOMContentLoaded", () => {
       button("Copy", () => this.copy());
       const legend = "The stronger the color of a character, the more it surprised the network.";
       make("p", this.place, { textContent: legend });
-      this.count = make("p", this.place);
+      this.count = make("p", this.place, { textContent: "Press Write, or Step for a single character." });
       this.status = statusLine(this.place);
     }
 
     buildChoices() {
-      const caption = "The next character: what the network says, and what is drawn from";
-      const body = table(this.place, caption, ["character", "network", "after the settings"]);
+      const caption = "The likeliest next characters";
+      const body = table(this.place, caption, ["character", "network says", "drawn from"]);
       body.parentNode.className = "charlm-distribution";
       this.rows = Array.from({ length: SHOWN }, () => {
         const row = make("tr", body);
         const character = make("th", row, { scope: "row", textContent: "\u2013" });
         const shares = ["before", "after"].map((className) => {
           const cell = make("td", row, { className });
-          return { number: make("span", cell), bar: make("span", cell, { className: "bar" }) };
+          return { number: make("span", cell), bar: make("span", cell, { className: "bar", hidden: true }) };
         });
         return { character, shares };
       });
+      if (this.place.dataset.choices !== undefined) {
+        this.showChoices(JSON.parse(this.place.dataset.choices));
+      }
     }
 
     // What the reader does
@@ -230,9 +243,18 @@ document.addEventListener("DOMContentLoaded", () => {
 
     // What the reader sees
 
-    append(character, nats, className) {
+    colorRecorded() {
+      const digits = this.place.dataset.surprises?.replace(/\s/g, "");
+      if (digits !== undefined) {
+        const characters = Array.from(this.text.textContent);
+        this.text.replaceChildren();
+        characters.forEach((character, place) => this.append(character, Number(digits[place] ?? 0), "", 9));
+      }
+    }
+
+    append(character, surprise, className, most) {
       const span = make("span", this.text, { textContent: character, className });
-      color(span, nats);
+      color(span, surprise, most);
     }
 
     show() {
@@ -246,14 +268,17 @@ document.addEventListener("DOMContentLoaded", () => {
       const before = charlm.sampling.softmax(this.logits);
       const after = charlm.sampling.distribution(this.logits, this.settings());
       const likeliest = Array.from(before.keys()).sort((a, b) => before[b] - before[a]);
+      this.showChoices(likeliest.map((id) => [this.model.characters[id], before[id], after[id]]));
+    }
+
+    showChoices(choices) {
       this.rows.forEach(({ character, shares }, place) => {
-        const id = likeliest[place];
-        const name = this.model.characters[id] ?? "\u2013";
+        const [name, ...both] = choices[place] ?? ["\u2013", 0, 0];
         character.textContent = visible(name);
         shares.forEach(({ bar, number }, side) => {
-          const share = [before, after][side][id] ?? 0;
-          bar.style.width = `${50 * share}%`;
-          number.textContent = share.toFixed(2);
+          bar.hidden = both[side] === 0;
+          bar.style.width = `${50 * both[side]}%`;
+          number.textContent = both[side].toFixed(2);
         });
       });
     }
