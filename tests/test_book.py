@@ -287,7 +287,9 @@ def test_every_exercise_is_in_the_index_under_its_stars(pages):
     found = {}
     for number, section in enumerate(pages["exercises.html"].select("section section"), start=1):
         links = section.select("td:first-child a")
-        found.update({link["href"]: (link.text, "★" * number + "☆" * (3 - number)) for link in links})
+        found.update(
+            {link["href"]: (link.text.replace("\xa0", " "), "★" * number + "☆" * (3 - number)) for link in links}
+        )
     expected = {}
     for file in toc_files():
         for exercise in pages[f"{file}.html"].select(".exercise.admonition"):
@@ -529,7 +531,7 @@ def test_a_page_from_a_disk_has_its_icons_and_no_errors(tab, built):
 def test_on_paper_a_page_is_light_and_its_solutions_are_open(tab, address):
     tab.goto(f"{address}/chapters/12_sampling.html", wait_until="load")
     tab.evaluate("document.documentElement.dataset.theme = 'dark'")
-    look = "() => [document.documentElement.dataset.theme, document.querySelectorAll('details[open]').length]"
+    look = "() => [document.documentElement.dataset.theme, document.querySelectorAll('.cell details[open]').length]"
     tab.evaluate("dispatchEvent(new Event('beforeprint'))")
     theme, solutions = tab.evaluate(look)
     assert theme == "light" and solutions >= 3
