@@ -21,10 +21,11 @@ def row(ax, top, title):
 
 def state(ax, top, start, stop):
     """Draw the way of the state below some characters, from a zero."""
-    y = top - 0.85
+    y = top - 0.9
     left = LEFT + SIZE * start
-    circle(ax, left - 0.02, y, "0", STATE, radius=0.22, size=0.85)
-    arrow(ax, (left + 0.2, y), (LEFT + SIZE * stop - 0.12, y), color=STATE, width=2.0)
+    circle(ax, left - 0.02, y, "0", STATE, radius=0.24, size=0.95)
+    end = LEFT + SIZE * stop - (0.12 if stop == len(TEXT) else 0.28)
+    arrow(ax, (left + 0.2, y), (end, y), color=STATE, width=2.0)
 
 
 def main():
@@ -41,7 +42,7 @@ def main():
     label(ax, 0.1, top + 0.4, "random windows: at random places, some twice, some never", side="left")
     for start, height in ((1, top), (3, top - 0.62), (7, top)):
         cells(ax, LEFT + SIZE * start, height, [list(TEXT[start : start + 4])], SAID, size=SIZE, height=0.5)
-        circle(ax, LEFT + SIZE * start - 0.26, height - 0.25, "0", STATE, radius=0.22, size=0.85)
+        circle(ax, LEFT + SIZE * start - 0.26, height - 0.25, "0", STATE, radius=0.24, size=0.95)
     top = 1.35
     row(ax, top, "learning: the weights change after each piece")
     state(ax, top, 0, 12)
