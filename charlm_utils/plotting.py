@@ -540,7 +540,8 @@ def plot_boxes(places: Mapping, arrows: List, ax: MatplotlibAxes | None = None):
 def show_table(rows: List, columns: Texts, formats: Texts | None = None, caption: Text = ""):
     """Return a small table, which a notebook shows when it is the last value of a cell.
 
-    Numbers stand on the right of their column, all else on the left. The first column names the rows.
+    A column of numbers stands on the right, all else on the left; ``""`` or ``"-"`` may stand where one is missing.
+    The first column names the rows.
 
     Parameters
     ----------
@@ -601,7 +602,9 @@ def _formatted(value, column, specification):
 
 
 def _all_numbers(values):
-    return bool(values) and all(isinstance(value, int | float | np.number) for value in values)
+    """Say whether a column holds numbers and nothing else, apart from cells without a value."""
+    filled = [value for value in values if not (isinstance(value, str) and value in ("", "-"))]
+    return bool(filled) and all(isinstance(value, int | float | np.number) for value in filled)
 
 
 class _Table:

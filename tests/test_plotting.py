@@ -307,6 +307,14 @@ def test_a_table_as_text_aligns_numbers_and_names():
     ]
 
 
+def test_a_column_of_numbers_may_have_gaps_and_a_column_of_texts_with_numbers_stands_on_the_left():
+    table = show_table([["a", 2.5, "", 1], ["b", "-", "", "one"]], ["name", "loss", "empty", "mixed"])
+    assert str(table).split("\n")[2:] == [
+        "a      2.5         1",
+        "b        -         one",
+    ]
+
+
 def test_a_table_as_html_names_columns_and_rows_and_escapes():
     table = BeautifulSoup(show_table([["<", 1.25]], ["a & b", "loss"], ["", ".1f"], "<b>")._repr_html_(), "html.parser")
     assert [th.text for th in table.select('thead th[scope="col"]')] == ["a & b", "loss"]
