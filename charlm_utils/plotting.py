@@ -32,6 +32,8 @@ from charlm_utils.vocabulary import visible
 # Okabe and Ito's palette: told apart by readers with any color vision, on white and on black.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 
+_MINUS = re.compile(r"(?<!\w)-(?=[\d.])")  # no hyphen, no range, and not that of an exponent
+
 
 def use_book_style():
     """Set one plain style for all figures: SVG, readable on a phone, the palette above.
@@ -648,7 +650,8 @@ class _Table:
     def _cell(tag, scope, text, right):
         scope = f' scope="{scope}"' if scope else ""
         side = "right" if right else "left"
-        return f'<{tag}{scope} style="text-align: {side}">{html.escape(text)}</{tag}>'
+        printed = _MINUS.sub("\N{MINUS SIGN}", text)  # as in figures and formulas
+        return f'<{tag}{scope} style="text-align: {side}">{html.escape(printed)}</{tag}>'
 
 
 @checked

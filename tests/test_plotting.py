@@ -323,6 +323,13 @@ def test_a_table_as_html_names_columns_and_rows_and_escapes():
     assert table.caption.text == "<b>"
 
 
+def test_a_table_as_html_has_minus_signs_before_numbers_and_hyphens_elsewhere():
+    shown = show_table([["held-out, 1-2", -0.5, "-0.50 ± 1e-05"]], ["at -1", "nats", "mean"])
+    texts = [cell.text for cell in BeautifulSoup(shown._repr_html_(), "html.parser").select("th, td")]
+    assert texts == ["at −1", "nats", "mean", "held-out, 1-2", "−0.5", "−0.50 ± 1e-05"]
+    assert "-0.5  -0.50" in str(shown)
+
+
 def test_a_table_leaves_values_as_they_are_without_formats():
     assert str(show_table([["a", None, 0.1]], ["x", "y", "z"])).endswith("a  None  0.1")
 
