@@ -427,7 +427,7 @@ def test_figures_turn_black_and_white_around_in_dark_mode(tab, address):
         ("chapters/08_keras_stateful_gru", "figure img"),
     ):
         tab.goto(f"{address}/{name}.html", wait_until="load")
-        for mode, filtered in (("light", "none"), ("dark", "invert(0.95) hue-rotate(180deg) brightness(1.35)")):
+        for mode, filtered in (("light", "none"), ("dark", "invert(0.95) hue-rotate(180deg) brightness(1.2)")):
             tab.evaluate(f"document.documentElement.dataset.theme = '{mode}'")
             style = tab.locator(image).first.evaluate(
                 "e => [getComputedStyle(e).filter, getComputedStyle(e).backgroundColor]"
