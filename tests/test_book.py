@@ -339,6 +339,13 @@ def test_pages_are_light_before_a_network_is_loaded(built, pages):
         assert weight < (0.6e6 if name == "intro.html" else 1.2e6), (name, weight)
 
 
+def test_every_head_of_a_table_has_words_that_a_screen_reader_reads(pages):
+    for name, page in pages.items():
+        for head in page.select("th"):
+            words = [text for text in head.find_all(string=True) if text.find_parent(class_="math") is None]
+            assert "".join(words).strip(), (name, head)
+
+
 @pytest.fixture(scope="session")
 def address(built, serve):
     """Serve the book on this machine."""
