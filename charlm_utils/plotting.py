@@ -33,6 +33,7 @@ from charlm_utils.vocabulary import visible
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 
 _MINUS = re.compile(r"(?<!\w)-(?=[\d.])")  # no hyphen, no range, and not that of an exponent
+_RANGE = re.compile(r"(?<=\d) (±|to) (?=[-+\d])")  # as in "0.5 ± 0.1" and "3 to 5", which no line may part
 
 
 def use_book_style():
@@ -543,7 +544,7 @@ def show_table(rows: List, columns: Texts, formats: Texts | None = None, caption
     """Return a small table, which a notebook shows when it is the last value of a cell.
 
     A column of numbers stands on the right, all else on the left; ``""`` or ``"-"`` may stand where one is missing.
-    The first column names the rows.
+    The first column names the rows. On a page no line ends within a range such as ``3 to 5`` or ``0.5 ± 0.1``.
 
     Parameters
     ----------
@@ -650,7 +651,8 @@ class _Table:
     def _cell(tag, scope, text, right):
         scope = f' scope="{scope}"' if scope else ""
         side = "right" if right else "left"
-        printed = _MINUS.sub("\N{MINUS SIGN}", text)  # as in figures and formulas
+        printed = _RANGE.sub("\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
+        printed = _MINUS.sub("\N{MINUS SIGN}", printed)  # as in figures and formulas
         return f'<{tag}{scope} style="text-align: {side}">{html.escape(printed)}</{tag}>'
 
 

@@ -325,9 +325,19 @@ def test_a_table_as_html_names_columns_and_rows_and_escapes():
 
 def test_a_table_as_html_has_minus_signs_before_numbers_and_hyphens_elsewhere():
     shown = show_table([["held-out, 1-2", -0.5, "-0.50 ± 1e-05"]], ["at -1", "nats", "mean"])
-    texts = [cell.text for cell in BeautifulSoup(shown._repr_html_(), "html.parser").select("th, td")]
+    cells = BeautifulSoup(shown._repr_html_(), "html.parser").select("th, td")
+    texts = [cell.text.replace("\N{NO-BREAK SPACE}", " ") for cell in cells]
     assert texts == ["at −1", "nats", "mean", "held-out, 1-2", "−0.5", "−0.50 ± 1e-05"]
     assert "-0.5  -0.50" in str(shown)
+
+
+def test_a_table_as_html_keeps_ranges_on_a_line_and_parts_other_words():
+    shown = show_table([["way to go", "0.5 ± 0.1", "3 to 5", "-0.5 to -0.1"]], ["in", "±", "to", "passes 1 to 2"])
+    cells = BeautifulSoup(shown._repr_html_(), "html.parser").select("th, td")
+    texts = [cell.text.replace("\N{NO-BREAK SPACE}", "_") for cell in cells]
+    assert texts[:4] == ["in", "±", "to", "passes 1_to_2"]
+    assert texts[4:] == ["way to go", "0.5_±_0.1", "3_to_5", "−0.5_to_−0.1"]
+    assert "3 to 5" in str(shown)
 
 
 def test_a_table_leaves_values_as_they_are_without_formats():
