@@ -346,6 +346,14 @@ def test_every_head_of_a_table_has_words_that_a_screen_reader_reads(pages):
             assert "".join(words).strip(), (name, head)
 
 
+def test_captions_of_tables_of_results_begin_with_a_capital_or_number_and_have_no_period(pages):
+    captions = [tag.text for page in pages.values() for tag in page.select("table.charlm-table caption")]
+    assert len(captions) > 50
+    for caption in captions:
+        assert caption[0].isupper() or caption[0].isdigit(), caption
+        assert not caption.endswith("."), caption
+
+
 @pytest.fixture(scope="session")
 def address(built, serve):
     """Serve the book on this machine."""
