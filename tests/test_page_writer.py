@@ -211,7 +211,8 @@ def test_everything_has_a_name_and_the_keyboard_is_enough(page):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.textContent || document.activeElement.type"))
     assert reached[1:5] == ["Write", "Step", "Restart", "Copy"]
-    assert reached[-6:] == ["Temperature, filters and seed", *["number"] * 5]
+    assert reached[-6] == "Temperature, filters and seed"
+    assert reached[-5:] == ["number"] * 5
     button(page, "Step").focus()
     page.keyboard.press("Enter")
     page.wait_for_function("document.querySelector('.charlm-writer pre span')")
