@@ -362,7 +362,8 @@ def spread_labels(places: Rows, width: Positive, height: Positive):
     Returns
     -------
     array
-        ``(labels, 2)``, float64. Places whose labels meet no other stay; the others move as little as it takes.
+        ``(labels, 2)``, float64. Places whose labels meet no other stay; the others are moved in small steps until
+        none meet, or for 1,000 steps.
 
     Raises
     ------
